@@ -1,0 +1,182 @@
+"""Chunk tables: one per generation, written under its lease."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+from lancedb.db import DBConnection
+from lancedb.index import FTS
+from lancedb.table import LanceTable
+
+from index import schema, tables
+from index.embedder import Embedder, Vectors
+
+FULL_TEXT_COLUMN = "embedded_text"
+SHOWN = (
+    "chunk_id",
+    "doc_id",
+    "revision",
+    "ordinal",
+    "text",
+    "title",
+    "uri",
+    "source",
+    "media_type",
+    "heading",
+    "start",
+    "end",
+    "tokens",
+    "metadata",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: `text` is characters `start` to `end` of the document's text.
+
+    `embedded_text` (title, headings and text) is what the embedder and the full-text index see.
+    """
+
+    chunk_id: str
+    doc_id: str
+    revision: int
+    ordinal: int
+    text: str
+    title: str | None
+    uri: str | None
+    source: str
+    media_type: str
+    heading: tuple[str, ...]
+    start: int
+    end: int
+    tokens: int
+    text_hash: str
+    embedded_text: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def generation_name(embedder: Embedder, chunker_fingerprint: str) -> str:
+    """The generation that this embedder and chunker make."""
+    return f"{embedder.fingerprint}_{chunker_fingerprint}"
+
+
+def table_name(generation: str) -> str:
+    """The LanceDB table of a generation."""
+    return f"chunks_{generation}"
+
+
+class ChunkTable:
+    """The rows of one generation. Only the holder of its lease may call the writing methods."""
+
+    def __init__(self, db: DBConnection, generation: str, dimensions: int) -> None:
+        self.generation = generation
+        self._schema = schema.chunks(dimensions)
+        self._table: LanceTable = tables.open_or_create(db, table_name(generation), self._schema, "chunk_id", ("doc_id", "text_hash"))
+
+    @property
+    def version(self) -> int:
+        """The newest Lance version, of whichever process made it."""
+        self._table.checkout_latest()
+        return int(self._table.version)
+
+    def count(self) -> int:
+        """Rows at the head."""
+        return int(self._table.count_rows())
+
+    def of_documents(self, doc_ids: Sequence[str]) -> dict[str, tuple[Chunk, ...]]:
+        """The chunks at the head by document; documents without any are missing."""
+        rows = self._select(tables.one_of("doc_id", doc_ids), (*SHOWN, "text_hash", "embedded_text")) if doc_ids else []
+        found: dict[str, list[Chunk]] = {}
+        for row in rows:
+            found.setdefault(row["doc_id"], []).append(chunk_from_row(row))
+        return {doc_id: tuple(chunks) for doc_id, chunks in found.items()}
+
+    def vectors_of(self, text_hashes: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors already made in this generation, by the hash of the embedded text."""
+        if not text_hashes:
+            return {}
+        rows = self._select(tables.one_of("text_hash", text_hashes), ("text_hash", "vector"))
+        return {row["text_hash"]: np.asarray(row["vector"], dtype=np.float32) for row in rows}
+
+    def upsert(self, chunks: Sequence[Chunk], vectors: Mapping[str, Vectors]) -> None:
+        """Writes the chunks by chunk_id; `vectors` is keyed by text_hash."""
+        if chunks:
+            rows = to_arrow(chunks, vectors, self._schema)
+            self._table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def delete(self, chunk_ids: Sequence[str]) -> None:
+        """Removes the chunks with these ids."""
+        if chunk_ids:
+            self._table.delete(tables.one_of("chunk_id", chunk_ids))
+
+    def missing(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Which of the ids are not at the head exactly once."""
+        if not chunk_ids:
+            return set()
+        found = [row["chunk_id"] for row in self._select(tables.one_of("chunk_id", chunk_ids), ("chunk_id",))]
+        return {chunk_id for chunk_id in chunk_ids if chunk_id not in found} | {i for i in found if found.count(i) > 1}
+
+    def ensure_full_text(self) -> None:
+        """Makes the full-text index once there are rows; made on an empty table it would cover nothing."""
+        if self.count() and not any(FULL_TEXT_COLUMN in index.columns for index in self._table.list_indices()):
+            self._table.create_index(FULL_TEXT_COLUMN, config=FTS(with_position=False, stem=True, remove_stop_words=True))
+
+    def restore(self, version: int) -> int:
+        """Takes the head back to `version`; returns the new head. Makes any older writer's commit fail."""
+        self._table.checkout_latest()
+        self._table.restore(version)
+        self._table.checkout_latest()
+        return self.version
+
+    def tag(self, release: int, version: int) -> None:
+        """Protects the version of a release from cleanup."""
+        tables.move_tag(self._table, f"r{release}", version)
+
+    def fold(self) -> None:
+        """Takes the unindexed tail into the indexes and merges small fragments."""
+        tables.fold(self._table)
+
+    def _select(self, condition: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
+        query = self._table.search().where(condition).select(list(columns)).limit(tables.ALL)
+        return cast(list[dict[str, Any]], query.to_arrow().to_pylist())
+
+
+def chunk_from_row(row: Mapping[str, Any]) -> Chunk:
+    """The record of a table row; columns that were not selected are empty."""
+    return Chunk(
+        chunk_id=row["chunk_id"],
+        doc_id=row["doc_id"],
+        revision=row["revision"],
+        ordinal=row["ordinal"],
+        text=row["text"],
+        title=row["title"],
+        uri=row["uri"],
+        source=row["source"],
+        media_type=row["media_type"],
+        heading=tuple(row["heading"]),
+        start=row["start"],
+        end=row["end"],
+        tokens=row["tokens"],
+        text_hash=row.get("text_hash", ""),
+        embedded_text=row.get("embedded_text", ""),
+        metadata=json.loads(row["metadata"] or "{}"),
+    )
+
+
+def to_arrow(chunks: Sequence[Chunk], vectors: Mapping[str, Vectors], target: pa.Schema) -> pa.Table:
+    """Rows of a chunk table, embedded now."""
+    now = datetime.now(UTC)
+    columns: dict[str, Any] = {
+        name: [getattr(chunk, name) for chunk in chunks]
+        for name in target.names
+        if name not in ("heading", "metadata", "embedded_at", "vector")
+    }
+    columns["heading"] = [list(chunk.heading) for chunk in chunks]
+    columns["metadata"] = [json.dumps(chunk.metadata, sort_keys=True) for chunk in chunks]
+    columns["embedded_at"] = [now] * len(chunks)
+    columns["vector"] = [vectors[chunk.text_hash] for chunk in chunks]
+    return pa.table({name: pa.array(columns[name], type=target.field(name).type) for name in target.names}, schema=target)

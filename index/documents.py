@@ -1,0 +1,94 @@
+"""Documents: what a user gave us, by `doc_id`."""
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from index.errors import BadRequest
+
+State = Literal["accepted", "indexed", "duplicate", "quarantined", "deleted"]
+STATES: tuple[State, ...] = ("accepted", "indexed", "duplicate", "quarantined", "deleted")
+
+MAX_ID_CHARACTERS = 512
+MAX_METADATA_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document or deletion as somebody hands it in, before it has a revision."""
+
+    doc_id: str
+    action: Literal["put", "delete"] = "put"
+    source: str = "http"
+    media_type: str = "text/plain"
+    content: bytes = b""
+    title: str | None = None
+    uri: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An accepted draft: durable, with its place in the order of all writes.
+
+    `revision` grows with each acceptance on this index (microseconds, never repeated).
+    """
+
+    draft: Draft
+    revision: int
+    accepted_at: datetime
+
+    @property
+    def doc_id(self) -> str:
+        """The document this write is about."""
+        return self.draft.doc_id
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the ledger: the newest processed revision of one document."""
+
+    doc_id: str
+    revision: int
+    state: State
+    reason: str | None
+    source: str
+    uri: str | None
+    title: str | None
+    media_type: str
+    metadata: str | None
+    content_hash: str
+    accepted_at: datetime
+    release: int
+    duplicate_of: str | None
+    chunks: int
+    indexed_revision: int | None
+    indexed_hash: str | None
+    text: str | None
+
+
+def content_hash(content: bytes) -> str:
+    """SHA-256 of the bytes as given, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_doc_id(doc_id: str) -> str:
+    """The id itself; raises `BadRequest` unless it is 1-512 UTF-8 characters without control characters."""
+    if not 1 <= len(doc_id) <= MAX_ID_CHARACTERS:
+        raise BadRequest(f"doc_id must have 1 to {MAX_ID_CHARACTERS} characters, this one has {len(doc_id)}")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in doc_id):
+        raise BadRequest("doc_id must not hold control characters or lone surrogates")
+    return doc_id
+
+
+def check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The metadata itself; raises `BadRequest` unless it is flat JSON: strings, numbers, booleans."""
+    for name, value in metadata.items():
+        if not isinstance(value, str | int | float | bool):
+            raise BadRequest(f"metadata.{name} must be a string, a number or a boolean")
+    if len(json.dumps(metadata).encode()) > MAX_METADATA_BYTES:
+        raise BadRequest(f"metadata must not be larger than {MAX_METADATA_BYTES} bytes as JSON")
+    return metadata

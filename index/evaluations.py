@@ -1,0 +1,91 @@
+"""Evaluations: the scores of a release on a golden set, in total and per question."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from lancedb.db import DBConnection
+from lancedb.expr import col, lit
+from lancedb.table import LanceTable
+
+from index import schema, tables
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric over a golden set: mean and 95 % interval of the questions that could be measured."""
+
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    measured: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One finished (`completed` or `failed`) evaluation. `questions` has one mapping per golden question."""
+
+    id: str
+    release: int
+    dataset: str
+    state: str
+    reason: str | None
+    started_at: datetime
+    ended_at: datetime
+    scores: tuple[Score, ...] = ()
+    questions: tuple[dict[str, Any], ...] = ()
+
+    def score(self, metric: str) -> Score | None:
+        """The score of one metric, if it is there."""
+        return next((score for score in self.scores if score.metric == metric), None)
+
+
+class Evaluations:
+    """The table of finished evaluations."""
+
+    def __init__(self, db: DBConnection) -> None:
+        self._table: LanceTable = tables.open_or_create(db, "evaluations", schema.EVALUATIONS, "id")
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Stores one evaluation by its id."""
+        row = {name: getattr(evaluation, name) for name in ("id", "release", "dataset", "state", "reason", "started_at", "ended_at")}
+        row["scores"] = json.dumps([_score_row(score) for score in evaluation.scores])
+        row["questions"] = json.dumps(evaluation.questions)
+        rows = pa.Table.from_pylist([row], schema=schema.EVALUATIONS)
+        self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def get(self, identifier: str) -> Evaluation | None:
+        """One evaluation with its questions; None while it is not finished or unknown."""
+        found = self._read(col("id") == lit(identifier), with_questions=True)
+        return found[0] if found else None
+
+    def all(self) -> list[Evaluation]:
+        """Each finished evaluation without its questions, newest first."""
+        return sorted(self._read(None, with_questions=False), key=lambda evaluation: evaluation.ended_at, reverse=True)
+
+    def _read(self, condition: Any, with_questions: bool) -> list[Evaluation]:
+        self._table.checkout_latest()
+        columns = [name for name in schema.EVALUATIONS.names if with_questions or name != "questions"]
+        query = self._table.search().select(columns).limit(tables.ALL)
+        rows = (query.where(condition) if condition is not None else query).to_arrow().to_pylist()
+        return [_evaluation(row) for row in rows]
+
+
+def as_json(scores: Sequence[Score]) -> list[dict[str, Any]]:
+    """The scores as the HTTP API shows them."""
+    return [_score_row(score) for score in scores]
+
+
+def _score_row(score: Score) -> dict[str, Any]:
+    return {name: getattr(score, name) for name in Score.__slots__}
+
+
+def _evaluation(row: dict[str, Any]) -> Evaluation:
+    scores = tuple(Score(**score) for score in json.loads(row.pop("scores")))
+    questions = tuple(json.loads(row.pop("questions", None) or "[]"))
+    return Evaluation(**row, scores=scores, questions=questions)

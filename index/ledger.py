@@ -1,0 +1,116 @@
+"""The ledger: what became of each document, and the parsed text of what is indexed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+from lancedb.db import DBConnection
+from lancedb.expr import col, lit
+from lancedb.table import LanceTable
+
+from index import schema, tables
+from index.documents import Entry, State
+
+RELEASED = "released"
+_BRIEF = [column.name for column in fields(Entry) if column.name != "text"]
+
+
+class Ledger:
+    """One row a document. The ingester writes; everybody may read."""
+
+    def __init__(self, db: DBConnection) -> None:
+        self._table: LanceTable = tables.open_or_create(db, "documents", schema.DOCUMENTS, "doc_id", ("state",))
+        self._tombstones: LanceTable = tables.open_or_create(db, "tombstones", schema.TOMBSTONES, "doc_id")
+
+    @property
+    def version(self) -> int:
+        """The newest Lance version."""
+        self._table.checkout_latest()
+        return int(self._table.version)
+
+    def get(self, doc_ids: Sequence[str], with_text: bool = False) -> dict[str, Entry]:
+        """Entries by doc_id; unknown documents are missing."""
+        if not doc_ids:
+            return {}
+        self._table.checkout_latest()
+        columns = [*_BRIEF, "text"] if with_text else _BRIEF
+        rows = self._table.search().where(tables.one_of("doc_id", doc_ids)).select(columns).limit(tables.ALL).to_arrow()
+        return {entry.doc_id: entry for entry in _entries(rows)}
+
+    def page(self, state: State | None, after: str, limit: int) -> list[Entry]:
+        """At most `limit` entries with a doc_id after `after`, in order of doc_id, without text."""
+        self._table.checkout_latest()
+        condition = col("doc_id") > lit(after)
+        if state:
+            condition = condition & (col("state") == lit(state))
+        ids = self._table.search().where(condition).select(["doc_id"]).limit(tables.ALL).to_arrow()["doc_id"].to_pylist()
+        wanted = sorted(ids)[:limit]
+        found = self.get(wanted)
+        return [found[doc_id] for doc_id in wanted if doc_id in found]
+
+    def of_source(self, source: str) -> dict[str, Entry]:
+        """Entries that came from one source and are not deleted, by doc_id, without text."""
+        self._table.checkout_latest()
+        condition = (col("source") == lit(source)) & (col("state") != lit("deleted"))
+        rows = self._table.search().where(condition).select(_BRIEF).limit(tables.ALL).to_arrow()
+        return {entry.doc_id: entry for entry in _entries(rows)}
+
+    def counts(self) -> dict[str, int]:
+        """How many documents are in each state."""
+        self._table.checkout_latest()
+        states = self._table.search().select(["state"]).limit(tables.ALL).to_arrow()["state"]
+        return {row["values"]: row["counts"] for row in states.value_counts().to_pylist()}
+
+    def content_hashes(self) -> set[str]:
+        """Hashes of the originals that an entry still needs."""
+        self._table.checkout_latest()
+        rows = self._table.search().select(["content_hash", "indexed_hash"]).limit(tables.ALL).to_arrow()
+        return {digest for column in rows.columns for digest in column.to_pylist() if digest}
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Upserts the entries by doc_id."""
+        if entries:
+            rows = pa.Table.from_pylist([asdict(entry) for entry in entries], schema=schema.DOCUMENTS)
+            self._table.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def bury(self, revisions: dict[str, int], release: int) -> None:
+        """Hides the documents in each release made before `release`."""
+        if revisions:
+            rows = [{"doc_id": doc_id, "revision": revision, "release": release} for doc_id, revision in revisions.items()]
+            table = pa.Table.from_pylist(rows, schema=schema.TOMBSTONES)
+            self._tombstones.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all().execute(table)
+
+    def buried_since(self, release: int) -> list[str]:
+        """Documents that were deleted in a release after `release`."""
+        self._tombstones.checkout_latest()
+        rows = self._tombstones.search().where(col("release") > lit(release)).select(["doc_id"]).limit(tables.ALL).to_arrow()
+        return [str(doc_id) for doc_id in rows["doc_id"].to_pylist()]
+
+    def restore(self, version: int) -> int:
+        """Takes the ledger back to `version`; returns the new head."""
+        self._table.checkout_latest()
+        self._table.restore(version)
+        return self.version
+
+    def mark_released(self, version: int) -> None:
+        """Protects the version that belongs to the newest release from cleanup."""
+        tables.move_tag(self._table, RELEASED, version)
+
+    def fold(self) -> None:
+        """Merges small fragments and brings the indexes up to date."""
+        tables.fold(self._table)
+        tables.fold(self._tombstones)
+
+    def clean(self, age: timedelta) -> int:
+        """Removes old versions; returns the bytes freed."""
+        return tables.clean(self._table, age) + tables.clean(self._tombstones, age)
+
+
+def _entries(rows: pa.Table) -> list[Entry]:
+    return [Entry(**_with_text(row)) for row in rows.to_pylist()]
+
+
+def _with_text(row: dict[str, Any]) -> dict[str, Any]:
+    return row if "text" in row else row | {"text": None}

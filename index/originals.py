@@ -1,0 +1,49 @@
+"""Originals: the bytes as given, by content hash, for replay and re-parsing."""
+
+import os
+import uuid
+from pathlib import Path
+
+from index.documents import content_hash
+from index.errors import NotFound
+
+
+class Originals:
+    """Content-addressed files under one folder; writing the same bytes twice is one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, content: bytes) -> str:
+        """Stores the bytes durably and returns their hash."""
+        digest = content_hash(content)
+        path = self._path(digest)
+        if path.exists():
+            return digest
+        path.parent.mkdir(exist_ok=True)
+        staged = path.with_name(f"{digest}.{uuid.uuid4().hex[:8]}")
+        with staged.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.rename(path)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The bytes with this hash; `NotFound` when they are no longer kept."""
+        try:
+            return self._path(digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"the original bytes {digest[:12]} are no longer kept; send the document again") from None
+
+    def hashes(self) -> set[str]:
+        """The hash of each original that is kept."""
+        return {path.name for path in self._folder.glob("??/*") if "." not in path.name}
+
+    def drop(self, digest: str) -> None:
+        """Forgets one original."""
+        self._path(digest).unlink(missing_ok=True)
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest[:2] / digest

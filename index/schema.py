@@ -1,0 +1,109 @@
+"""The Arrow schemas of everything that is stored in LanceDB tables."""
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def chunks(dimensions: int) -> pa.Schema:
+    """One passage a row; all that a search hit shows is in it."""
+    return pa.schema(
+        [
+            _required("chunk_id", pa.string()),
+            _required("doc_id", pa.string()),
+            _required("revision", pa.int64()),
+            _required("ordinal", pa.int32()),
+            _required("text", pa.string()),
+            pa.field("title", pa.string()),
+            pa.field("uri", pa.string()),
+            _required("source", pa.string()),
+            _required("media_type", pa.string()),
+            _required("heading", pa.list_(pa.string())),
+            _required("start", pa.int64()),
+            _required("end", pa.int64()),
+            _required("tokens", pa.int32()),
+            _required("text_hash", pa.string()),
+            _required("embedded_text", pa.string()),
+            pa.field("metadata", pa.json_(pa.utf8())),
+            _required("embedded_at", TIME),
+            _required("vector", pa.list_(pa.float32(), dimensions)),
+        ]
+    )
+
+
+# The ledger: one row a document, its newest processed revision. `text` and `indexed_*` belong to
+# the revision that is in the index, which a quarantined newer revision leaves as it was.
+DOCUMENTS = pa.schema(
+    [
+        _required("doc_id", pa.string()),
+        _required("revision", pa.int64()),
+        _required("state", pa.string()),
+        pa.field("reason", pa.string()),
+        _required("source", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("title", pa.string()),
+        _required("media_type", pa.string()),
+        pa.field("metadata", pa.string()),
+        _required("content_hash", pa.string()),
+        _required("accepted_at", TIME),
+        _required("release", pa.int64()),
+        pa.field("duplicate_of", pa.string()),
+        _required("chunks", pa.int32()),
+        pa.field("indexed_revision", pa.int64()),
+        pa.field("indexed_hash", pa.string()),
+        pa.field("text", pa.string()),
+    ]
+)
+
+# Deletions that hide a document in every release made before `release`.
+TOMBSTONES = pa.schema([_required("doc_id", pa.string()), _required("revision", pa.int64()), _required("release", pa.int64())])
+
+# The release log; `live`, `pinned` and `newest` are the folded state after the event.
+RELEASES = pa.schema(
+    [
+        _required("seq", pa.int64()),
+        _required("kind", pa.string()),
+        _required("at", TIME),
+        _required("by", pa.string()),
+        pa.field("reason", pa.string()),
+        _required("release", pa.int64()),
+        pa.field("detail", pa.string()),
+        _required("live", pa.int64()),
+        _required("pinned", pa.bool_()),
+        _required("newest", pa.int64()),
+    ]
+)
+
+EVALUATIONS = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("release", pa.int64()),
+        _required("dataset", pa.string()),
+        _required("state", pa.string()),
+        pa.field("reason", pa.string()),
+        _required("started_at", TIME),
+        _required("ended_at", TIME),
+        _required("scores", pa.string()),
+        _required("questions", pa.string()),
+    ]
+)
+
+# One waiting write in an inbox object.
+WRITES = pa.schema(
+    [
+        _required("doc_id", pa.string()),
+        _required("revision", pa.int64()),
+        _required("action", pa.string()),
+        _required("source", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("title", pa.string()),
+        _required("media_type", pa.string()),
+        _required("metadata", pa.string()),
+        _required("content", pa.large_binary()),
+        _required("accepted_at", TIME),
+    ]
+)

@@ -1,0 +1,117 @@
+"""Reads: searches over one release, followed as releases come."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any, cast
+
+import pyarrow as pa
+from lancedb.db import DBConnection
+from lancedb.expr import col, lit
+from lancedb.query import MatchQuery
+from lancedb.table import LanceTable
+
+from index import tables
+from index.chunks import FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
+from index.embedder import Vectors
+from index.ledger import Ledger
+from index.releases import Release, ReleaseLog
+
+OPEN_VIEWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that one kind of search found. `score` grows with relevance; its scale is that of the search."""
+
+    chunk: Chunk
+    score: float
+
+
+class View:
+    """One release, opened for reading. Its table handle stays on the release's version."""
+
+    def __init__(self, release: Release, table: LanceTable, hidden: Sequence[str]) -> None:
+        self.release = release
+        self.hidden = list(hidden)
+        self._table = table
+        self.has_full_text = any(FULL_TEXT_COLUMN in index.columns for index in table.list_indices())
+
+    def by_vector(self, vector: Vectors, limit: int, condition: str | None, exact: bool = False) -> list[Candidate]:
+        """The nearest passages by cosine similarity, best first."""
+        query = cast(Any, self._table.search(vector, vector_column_name="vector")).distance_type("dot")
+        settings = self.release.search
+        if exact:
+            query = query.bypass_vector_index()
+        elif settings.get("nprobes"):
+            query = query.nprobes(settings["nprobes"]).refine_factor(settings["refine_factor"])
+        rows = self._rows(query, limit, condition, "_distance")
+        return [Candidate(chunk_from_row(row), 1.0 - row["_distance"]) for row in rows]
+
+    def by_text(self, text: str, limit: int, condition: str | None) -> list[Candidate]:
+        """The passages that share the most telling words with `text` (BM25), best first."""
+        if not self.has_full_text:
+            return []
+        # A MatchQuery takes plain words: nothing in `text` is query syntax.
+        words = cast(Any, MatchQuery)(text, FULL_TEXT_COLUMN)
+        rows = self._rows(cast(Any, self._table).search(words, query_type="fts"), limit, condition, "_score")
+        return [Candidate(chunk_from_row(row), row["_score"]) for row in rows]
+
+    def chunks_of(self, doc_id: str) -> list[Chunk]:
+        """The passages of one document in order; none when it is deleted."""
+        if doc_id in self.hidden:
+            return []
+        rows = self._table.search().where(col("doc_id") == lit(doc_id)).select(list(SHOWN)).limit(100_000).to_arrow().to_pylist()
+        return sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal)
+
+    def _rows(self, query: Any, limit: int, condition: str | None, score: str) -> list[dict[str, Any]]:
+        query = query.limit(limit).select([*SHOWN, score])
+        if condition:
+            query = query.where(condition, prefilter=True)
+        table: pa.Table = query.to_arrow()
+        return cast(list[dict[str, Any]], table.to_pylist())
+
+
+class Reader:
+    """Follows the release log and keeps the last few releases open. Safe to share between threads."""
+
+    def __init__(self, db: DBConnection, log: ReleaseLog, ledger: Ledger) -> None:
+        self._db = db
+        self._log = log
+        self._ledger = ledger
+        self._views: OrderedDict[int, View] = OrderedDict()
+        self._seen = 0
+        self._lock = RLock()
+
+    def follow(self) -> bool:
+        """Takes in what happened since the last call; True when there was something new."""
+        changed = self._log.refresh()
+        if changed:
+            self._forget_stale()
+        return changed
+
+    def view(self, number: int | None = None) -> View:
+        """The live release, or the named one; raises `NotFound`, `Conflict` or `Unavailable`."""
+        release = self._log.live() if number is None else self._log.servable(number)
+        with self._lock:
+            view = self._views.get(release.number)
+            if view is None:
+                view = self._views[release.number] = self._open(release)
+                while len(self._views) > OPEN_VIEWS:
+                    self._views.popitem(last=False)
+            self._views.move_to_end(release.number)
+            return view
+
+    def _open(self, release: Release) -> View:
+        table = tables.open_existing(self._db, table_name(release.generation))
+        table.checkout(release.version)
+        return View(release, table, self._ledger.buried_since(release.number))
+
+    def _forget_stale(self) -> None:
+        """Drops open views that a deletion since then must change; only the newest release can't be stale."""
+        with self._lock:
+            for number in [number for number in self._views if number != self._log.state.newest]:
+                view = self._views[number]
+                if self._ledger.buried_since(number) != view.hidden:
+                    del self._views[number]

@@ -1,0 +1,74 @@
+"""The one place that reads the environment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything a user can set, from `GROUNDWORK_*` variables; see the README's table."""
+
+    model_config = SettingsConfigDict(env_prefix="GROUNDWORK_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Path("data")
+    index_uri: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    prefect_port: int = Field(4200, ge=1, le=65535)
+    prefect_api_url: str | None = Field(None, validation_alias="PREFECT_API_URL")
+    sample: bool = True
+    sources: Annotated[tuple[str, ...], NoDecode] = ()
+    embedder: str | None = None
+    llm_url: str | None = None
+    llm_model: str | None = None
+    llm_key: SecretStr | None = None
+    judge_url: str | None = None
+    judge_model: str | None = None
+    judge_key: SecretStr | None = None
+    url: str | None = Field(None, description="Where the command line finds the API; default: host and port above.")
+    key: SecretStr | None = Field(None, description="The key the command line uses; default: the admin key's file.")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def index(self) -> str:
+        """The LanceDB URI."""
+        return self.index_uri or str(self.home / "index")
+
+    @property
+    def prefect_url(self) -> str:
+        """Base URL of Prefect's REST API, without a trailing slash."""
+        return (self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api").rstrip("/")
+
+    @property
+    def prefect_ui(self) -> str:
+        """Where people look at runs."""
+        return self.prefect_url.removesuffix("/api")
+
+    @property
+    def api_url(self) -> str:
+        """Where clients on this machine reach the HTTP API."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - a comparison, nothing is bound
+        return self.url or f"http://{host}:{self.port}"
+
+    @property
+    def admin_key_file(self) -> Path:
+        """The file that holds the first admin key, mode 0600."""
+        return self.home / "admin.key"
+
+    @property
+    def first_start_file(self) -> Path:
+        """Present from the first start until the sample is indexed."""
+        return self.home / "first-start"

@@ -1,0 +1,61 @@
+"""Wires the parts of one index together; everybody opens it through here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lancedb.db import DBConnection
+
+from index import tables
+from index.chunks import ChunkTable
+from index.evaluations import Evaluations
+from index.inbox import Inbox
+from index.lease import Lease
+from index.ledger import Ledger
+from index.originals import Originals
+from index.releases import ReleaseLog
+from index.search import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One index: its tables, inbox and originals."""
+
+    db: DBConnection
+    folder: Path
+    inbox: Inbox
+    originals: Originals
+    ledger: Ledger
+    log: ReleaseLog
+    evaluations: Evaluations
+
+    def chunk_table(self, generation: str, dimensions: int) -> ChunkTable:
+        """The rows of one generation; made on first use."""
+        return ChunkTable(self.db, generation, dimensions)
+
+    def lease(self, name: str) -> Lease:
+        """The right to write the rows of a chunk table, by name."""
+        return Lease(self.folder / "leases" / name)
+
+    def reader(self) -> Reader:
+        """A follower of the release log with a handle of its own."""
+        return Reader(self.db, self.log, self.ledger)
+
+
+def open_store(uri: str, home: Path) -> Store:
+    """Opens the index at a LanceDB URI; what is missing is made.
+
+    The inbox, the originals and the leases are files beside the tables; when the tables are in an
+    object store they are kept under `home`.
+    """
+    folder = home / "index" if "://" in uri else Path(uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    db = tables.connect(uri)
+    return Store(
+        db=db,
+        folder=folder,
+        inbox=Inbox(folder / "inbox"),
+        originals=Originals(folder / "originals"),
+        ledger=Ledger(db),
+        log=ReleaseLog(db),
+        evaluations=Evaluations(db),
+    )

@@ -1,0 +1,75 @@
+"""Opens LanceDB tables; makes them on first use."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import cast
+
+import lancedb
+import pyarrow as pa
+from lancedb.db import DBConnection
+from lancedb.expr import Expr, col
+from lancedb.index import BTree
+from lancedb.table import LanceTable
+
+# Rows of a query without a limit: LanceDB wants a number.
+ALL = 2**31 - 1
+
+
+def connect(uri: str) -> DBConnection:
+    """A connection to the index; the folder is made on first use."""
+    return lancedb.connect(uri)
+
+
+def exists(db: DBConnection, name: str) -> bool:
+    """Whether the table has been made."""
+    return name in db.list_tables(limit=10_000).tables
+
+
+def open_or_create(db: DBConnection, name: str, schema: pa.Schema, key: str, indexed: Sequence[str] = ()) -> LanceTable:
+    """The table; made with a primary key and BTREE indexes if it does not exist yet.
+
+    Without the declared key two processes that upsert the same new key silently make duplicates.
+    """
+    if not exists(db, name):
+        with suppress(ValueError):  # another process was faster
+            table = cast(LanceTable, db.create_table(name, schema=schema))
+            table.set_unenforced_primary_key(key)
+            for column in (key, *indexed):
+                table.create_index(column, config=BTree())
+    table = open_existing(db, name)
+    if key in table.schema.names:
+        return table
+    raise ValueError(f"table {name} has no column {key}")
+
+
+def open_existing(db: DBConnection, name: str) -> LanceTable:
+    """A handle of its own on a table that has been made."""
+    return cast(LanceTable, db.open_table(name))
+
+
+def fold(table: LanceTable) -> None:
+    """Takes new rows into the indexes and merges small fragments."""
+    table.to_lance().optimize.compact_files(num_threads=1)
+    table.checkout_latest()
+    table.to_lance().optimize.optimize_indices()
+    table.checkout_latest()
+
+
+def clean(table: LanceTable, age: timedelta) -> int:
+    """Removes versions older than `age` that no tag protects; returns the bytes freed."""
+    stats = table.to_lance().cleanup_old_versions(age, error_if_tagged_old_versions=False)
+    return int(stats.bytes_removed)
+
+
+def move_tag(table: LanceTable, tag: str, version: int) -> None:
+    """Points the tag at the version, whether or not it existed."""
+    if tag in table.tags.list():
+        table.tags.update(tag, version)
+    else:
+        table.tags.create(tag, version)
+
+
+def one_of(column: str, values: Sequence[str]) -> Expr:
+    """The condition that `column` is one of the values."""
+    return col(column).isin(list(values))

@@ -1,0 +1,196 @@
+"""Accepted writes to everything a release needs: parsed, chunked, validated, embedded. Changes no table."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from types import MappingProxyType
+
+from index.chunks import Chunk, ChunkTable
+from index.documents import Entry, State, Write, content_hash
+from index.embedder import Embedder, Vectors
+from index.errors import Rejected
+from index.store import Store
+from tasks.chunk import Chunker
+from tasks.parse import Parsed, parse
+from tasks.plan import ChunkChanges, chunk_changes, newest_writes, texts_to_embed
+from tasks.validate import Contract, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What turns documents into vectors; made once per process."""
+
+    embedder: Embedder
+    chunker: Chunker
+    contract: Contract
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds by step of one batch."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Adds the time of the block to a step."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch ready to publish. `entries` still lack their release; `vectors` is keyed by text_hash."""
+
+    entries: tuple[Entry, ...]
+    changes: ChunkChanges
+    vectors: Mapping[str, Vectors]
+    deleted: Mapping[str, int]
+    embedded: int
+    fields: Mapping[str, str]
+    timings: Timings
+
+
+def prepare(
+    store: Store, table: ChunkTable, tools: Tools, writes: Sequence[Write], condemned: Mapping[str, str] = MappingProxyType({})
+) -> Prepared | None:
+    """The batch of these writes, or None when the ledger has already seen all of them.
+
+    `condemned` documents go to quarantine with the given reason, whatever is in them.
+    """
+    timings = Timings()
+    with timings.step("plan"):
+        known = store.ledger.get([write.doc_id for write in writes], with_text=True)
+        fresh = newest_writes(writes, known)
+        stored = table.of_documents([write.doc_id for write in fresh])
+    if not fresh:
+        return None
+    puts = [write for write in fresh if write.draft.action == "put"]
+    deletes = [write for write in fresh if write.draft.action == "delete"]
+    failures = dict(condemned)
+    with timings.step("parse"):
+        parsed = _parse(store, puts, failures)
+    with timings.step("chunk"):
+        chunks = _chunk(tools.chunker, puts, parsed, failures)
+    with timings.step("validate"):
+        _note(failures, tools.contract.documents({doc_id: parsed[doc_id].text for doc_id in chunks}))
+        _note(failures, tools.contract.chunks([chunk for group in chunks.values() for chunk in group]))
+    wanted = _wanted(chunks, deletes, failures)
+    with timings.step("embed"):
+        vectors, embedded = _embed(table, tools.embedder, chunk_changes(stored, wanted).written)
+    with timings.step("validate"):
+        _check_vectors(tools.contract, wanted, vectors, failures)
+    wanted = _wanted(chunks, deletes, failures)
+    return Prepared(
+        entries=tuple(_entry(write, known.get(write.doc_id), parsed, wanted, failures) for write in fresh),
+        changes=chunk_changes(stored, wanted),
+        vectors=vectors,
+        deleted={write.doc_id: write.revision for write in deletes},
+        embedded=embedded,
+        fields={name: type(value).__name__ for write in puts for name, value in write.draft.metadata.items()},
+        timings=timings,
+    )
+
+
+def _parse(store: Store, puts: Sequence[Write], failures: dict[str, str]) -> dict[str, Parsed]:
+    parsed = {}
+    for write in puts:
+        store.originals.put(write.draft.content)
+        try:
+            parsed[write.doc_id] = parse(write.draft)
+        except Rejected as rejection:
+            failures[write.doc_id] = str(rejection)
+        except Exception as error:  # noqa: BLE001 - a parser that trips over one document must not stop the others
+            failures[write.doc_id] = f"internal_error: {type(error).__name__} while parsing: {str(error)[:200]}"
+    return parsed
+
+
+def _chunk(chunker: Chunker, puts: Sequence[Write], parsed: Mapping[str, Parsed], failures: dict[str, str]) -> dict[str, list[Chunk]]:
+    found = {}
+    for write in puts:
+        if write.doc_id not in parsed:
+            continue
+        found[write.doc_id] = chunker.chunks(write, parsed[write.doc_id])
+        if not found[write.doc_id]:
+            failures[write.doc_id] = "empty: the document has no passage"
+    return found
+
+
+def _wanted(chunks: Mapping[str, list[Chunk]], deletes: Sequence[Write], failures: Mapping[str, str]) -> dict[str, Sequence[Chunk]]:
+    """The chunks that each document of the batch should have; one that failed keeps what it has."""
+    wanted: dict[str, Sequence[Chunk]] = {doc_id: group for doc_id, group in chunks.items() if doc_id not in failures}
+    return wanted | {write.doc_id: () for write in deletes}
+
+
+def _embed(table: ChunkTable, embedder: Embedder, chunks: Sequence[Chunk]) -> tuple[dict[str, Vectors], int]:
+    vectors = table.vectors_of([chunk.text_hash for chunk in chunks])
+    missing = texts_to_embed(chunks, vectors)
+    made = embedder.embed(list(missing.values()))
+    return vectors | dict(zip(missing, made, strict=True)), len(missing)
+
+
+def _check_vectors(contract: Contract, wanted: Mapping[str, Sequence[Chunk]], vectors: Mapping[str, Vectors], failures: dict[str, str]) -> None:
+    new = [chunk for group in wanted.values() for chunk in group if chunk.text_hash in vectors]
+    _note(failures, contract.vectors([chunk.doc_id for chunk in new], [vectors[chunk.text_hash] for chunk in new]))
+
+
+def _note(failures: dict[str, str], found: Sequence[Failure]) -> None:
+    for failure in found:
+        failures.setdefault(failure.doc_id, f"invalid: {failure.reason}")
+
+
+def _entry(
+    write: Write,
+    before: Entry | None,
+    parsed: Mapping[str, Parsed],
+    wanted: Mapping[str, Sequence[Chunk]],
+    failures: Mapping[str, str],
+) -> Entry:
+    draft = write.draft
+    if draft.action == "delete":
+        return _facts(write, "deleted", before.content_hash if before else "")
+    digest = content_hash(draft.content)
+    if write.doc_id in failures:
+        failed = replace(_facts(write, "quarantined", digest), reason=failures[write.doc_id])
+        if before is None:
+            return failed
+        kept = {name: getattr(before, name) for name in ("chunks", "indexed_revision", "indexed_hash", "text")}
+        return replace(failed, **kept)
+    text = parsed[write.doc_id]
+    return replace(
+        _facts(write, "indexed", digest),
+        title=text.title,
+        chunks=len(wanted[write.doc_id]),
+        indexed_revision=write.revision,
+        indexed_hash=digest,
+        text=text.text,
+    )
+
+
+def _facts(write: Write, state: State, digest: str) -> Entry:
+    """An entry without chunks: what is known from the write alone."""
+    draft = write.draft
+    return Entry(
+        doc_id=write.doc_id,
+        revision=write.revision,
+        state=state,
+        reason=None,
+        source=draft.source,
+        uri=draft.uri,
+        title=draft.title,
+        media_type=draft.media_type,
+        metadata=json.dumps(draft.metadata, sort_keys=True),
+        content_hash=digest,
+        accepted_at=write.accepted_at,
+        release=0,
+        duplicate_of=None,
+        chunks=0,
+        indexed_revision=None,
+        indexed_hash=None,
+        text=None,
+    )

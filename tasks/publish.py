@@ -1,0 +1,109 @@
+"""Prepared batches to releases. The one writer of a chunk table and the ledger holds a `Publisher`."""
+
+from dataclasses import replace
+
+from index.chunks import ChunkTable, generation_name
+from index.errors import BatchFailed, Misconfigured
+from index.releases import COMPACT_EVERY, Release
+from index.store import Store
+from tasks.prepare import Prepared, Tools
+
+BY = "ingester"
+
+
+class Publisher:
+    """Writes one generation and makes its releases. Needs the generation's lease."""
+
+    def __init__(self, store: Store, tools: Tools) -> None:
+        """Opens the live generation; raises `Misconfigured` when another embedder made it."""
+        self._store = store
+        self._tools = tools
+        store.log.refresh()
+        generation = generation_name(tools.embedder, tools.chunker.fingerprint)
+        if store.log.state.newest:
+            newest = store.log.get(store.log.state.newest)
+            _check_embedder(newest, tools)
+            generation = newest.generation
+        self.table: ChunkTable = store.chunk_table(generation, tools.embedder.dimensions)
+        self._base = 0
+
+    def take_over(self) -> Release:
+        """Takes back what an earlier writer left unfinished and shuts it out; makes release 1 on an empty index.
+
+        The `restore` commits make any commit fail that an older, paused writer still has in hand.
+        """
+        self._store.log.refresh()
+        if not self._store.log.state.newest:
+            self._base = self.table.version
+            return self._release(self._store.ledger.version, {}, {"rows": "ok"})
+        newest = self._store.log.get(self._store.log.state.newest)
+        self._base = self.table.restore(newest.version)
+        self._store.ledger.restore(newest.ledger_version)
+        self._store.ledger.mark_released(newest.ledger_version)
+        return newest
+
+    def publish(self, batch: Prepared) -> Release:
+        """Writes the batch and makes it visible as one release: chunks, ledger, release, in this order.
+
+        Raises:
+            BatchFailed: the checks before the release failed; call `take_over` before the next batch.
+        """
+        number = self._store.log.state.newest + 1
+        with batch.timings.step("publish"):
+            before = self.table.count()
+            self.table.upsert(batch.changes.written, batch.vectors)
+            self.table.delete(batch.changes.deleted)
+            self.table.ensure_full_text()
+        with batch.timings.step("check"):
+            checks = self._check(batch, before)
+        with batch.timings.step("release"):
+            self._store.ledger.write([replace(entry, release=number) for entry in batch.entries])
+            self._store.ledger.bury(dict(batch.deleted), number)
+            return self._release(self._store.ledger.version, dict(batch.fields), checks)
+
+    def publish_maintenance(self) -> Release | None:
+        """A release with the same rows when folding has moved the head of the table; None when it has not."""
+        if self.table.version <= self._base:
+            return None
+        return self._release(self._store.ledger.version, {}, {"maintenance": "ok"})
+
+    def _check(self, batch: Prepared, before: int) -> dict[str, str]:
+        written = [chunk.chunk_id for chunk in batch.changes.written]
+        if missing := self.table.missing(written):
+            raise BatchFailed(f"{len(missing)} of {len(written)} written chunks are not in the table exactly once")
+        expected = before + batch.changes.added - len(batch.changes.deleted)
+        if (rows := self.table.count()) != expected:
+            raise BatchFailed(f"the table has {rows} rows where the plan expects {expected}")
+        return {"written": "ok", "rows": "ok"}
+
+    def _release(self, ledger_version: int, fields: dict[str, str], checks: dict[str, str]) -> Release:
+        log = self._store.log
+        number = log.state.newest + 1
+        before = log.get(number - 1).fields if number > 1 else {}
+        version = self.table.version
+        self.table.tag(number, version)
+        detail = {
+            "generation": self.table.generation,
+            "version": version,
+            "ledger_version": ledger_version,
+            "rows": self.table.count(),
+            "embedder": self._tools.embedder.fingerprint,
+            "dimensions": self._tools.embedder.dimensions,
+            "fields": before | fields,
+            "checks": checks,
+            "search": {},
+        }
+        event = log.append("released", number, BY, detail=detail)
+        self._store.ledger.mark_released(ledger_version)
+        self._base = version
+        if event.seq % COMPACT_EVERY == 0:
+            log.compact()
+        return log.get(number)
+
+
+def _check_embedder(newest: Release, tools: Tools) -> None:
+    if newest.embedder != tools.embedder.fingerprint:
+        raise Misconfigured(
+            f"the index was made by another embedder ({newest.embedder}) than {tools.embedder.name} ({tools.embedder.fingerprint}): "
+            "set GROUNDWORK_EMBEDDER back, or use a new GROUNDWORK_HOME"
+        )

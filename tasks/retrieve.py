@@ -1,0 +1,115 @@
+"""A question to the passages that are nearest to it: what the API serves and the evaluations measure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Literal
+
+from index import filters
+from index.chunks import Chunk
+from index.embedder import Embedder
+from index.errors import BadRequest, Conflict
+from index.search import Candidate, Reader, View
+from tasks.fuse import weighted_min_max
+
+Mode = Literal["hybrid", "vector", "text"]
+MAX_QUERY_CHARACTERS = 8_000
+MAX_K = 1_000
+MIN_CANDIDATES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. `release` None is the live one; `terms` is a filter that a key always applies."""
+
+    text: str
+    k: int = 10
+    mode: Mode = "hybrid"
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    release: int | None = None
+    min_release: int | None = None
+    exact: bool = False
+    always: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage and its score; higher is better, and scores of one reply compare with each other only."""
+
+    chunk: Chunk
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The hits, best first, and what they were made from. `timings_ms`: embed, search, total."""
+
+    release: int
+    as_of: datetime
+    hits: tuple[Hit, ...]
+    degraded: tuple[str, ...]
+    timings_ms: dict[str, float]
+
+
+def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
+    """The `k` best passages of one release.
+
+    Raises:
+        BadRequest: an empty or oversized query, a bad `k` or an unusable filter.
+        NotFound, Conflict: the release does not exist, was reclaimed, or is older than `min_release`.
+        Unavailable: there is no release yet.
+    """
+    began = perf_counter()
+    _check(query)
+    view = reader.view(query.release)
+    if query.min_release is not None and view.release.number < query.min_release:
+        raise Conflict(f"release {view.release.number} is served, older than min_release {query.min_release}; try again shortly")
+    condition = _condition(view, query)
+    vector = embedder.embed_query(query.text) if query.mode != "text" else None
+    embedded = perf_counter()
+    depth = max(query.k, MIN_CANDIDATES)
+    by_vector = view.by_vector(vector, depth, condition, query.exact) if vector is not None else []
+    by_text = view.by_text(query.text, depth, condition) if query.mode != "vector" else []
+    done = perf_counter()
+    return Retrieved(
+        release=view.release.number,
+        as_of=view.release.created_at,
+        hits=_best(by_vector, by_text, query),
+        degraded=_degraded(view, query),
+        timings_ms={"embed": _ms(began, embedded), "search": _ms(embedded, done), "total": _ms(began, perf_counter())},
+    )
+
+
+def _check(query: Query) -> None:
+    if not query.text.strip():
+        raise BadRequest("query is empty: ask something")
+    if len(query.text) > MAX_QUERY_CHARACTERS:
+        raise BadRequest(f"query has {len(query.text)} characters; at most {MAX_QUERY_CHARACTERS} are taken")
+    if not 1 <= query.k <= MAX_K:
+        raise BadRequest(f"k must be from 1 to {MAX_K}")
+
+
+def _condition(view: View, query: Query) -> str | None:
+    asked = filters.parse(query.filter, view.release.fields)
+    return filters.condition(asked + filters.parse(query.always), view.hidden)
+
+
+def _best(by_vector: list[Candidate], by_text: list[Candidate], query: Query) -> tuple[Hit, ...]:
+    chunks = {candidate.chunk.chunk_id: candidate.chunk for candidate in [*by_vector, *by_text]}
+    dense = {candidate.chunk.chunk_id: candidate.score for candidate in by_vector}
+    sparse = {candidate.chunk.chunk_id: candidate.score for candidate in by_text}
+    scores = {"hybrid": lambda: weighted_min_max(dense, sparse), "vector": lambda: dense, "text": lambda: sparse}[query.mode]()
+    # Equal scores fall back on the id, so that the same question always gets the same order.
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: query.k]
+    return tuple(Hit(chunks[chunk_id], score) for chunk_id, score in ranked)
+
+
+def _degraded(view: View, query: Query) -> tuple[str, ...]:
+    if query.mode != "vector" and view.release.rows and not view.has_full_text:
+        return ("full text index missing: only vectors were searched",)
+    return ()
+
+
+def _ms(start: float, end: float) -> float:
+    return round((end - start) * 1000, 2)
