@@ -1,0 +1,1 @@
+"""How good and how fast: golden questions, scores, gates and reports."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -135,6 +135,15 @@ class ChunkTable:
     def tag(self, release: int, version: int) -> None:
         """Protects the version of a release from cleanup."""
         tables.move_tag(self._table, f"r{release}", version)
+
+    def untag(self, release: int) -> None:
+        """Gives the version of a retired release up to cleanup."""
+        if f"r{release}" in self._table.tags.list():
+            self._table.tags.delete(f"r{release}")
+
+    def clean(self, age: timedelta) -> int:
+        """Removes versions that no release needs; returns the bytes freed."""
+        return tables.clean(self._table, age)
 
     def fold(self) -> None:
         """Takes the unindexed tail into the indexes and merges small fragments."""

@@ -17,7 +17,7 @@ from typing import Literal, cast
 import pyarrow as pa
 
 from index import schema
-from index.documents import Draft, Write
+from index.documents import Draft, Write, content_hash
 
 SUFFIX = ".arrow"
 
@@ -31,6 +31,18 @@ class Segment:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A write that is not in a release yet, without its content."""
+
+    doc_id: str
+    revision: int
+    action: str
+    source: str
+    content_hash: str
+    accepted_at: datetime
+
+
 class Inbox:
     """Accepts, lists, reads and acknowledges writes under one folder."""
 
@@ -38,7 +50,7 @@ class Inbox:
         self._folder = folder
         self._staging = folder / "staging"
         self._staging.mkdir(parents=True, exist_ok=True)
-        self._seen: dict[str, tuple[tuple[str, int], ...]] = {}
+        self._seen: dict[str, tuple[Waiting, ...]] = {}
 
     def accept(self, drafts: Sequence[Draft]) -> list[Write]:
         """Makes the drafts durable as one segment (on disk and synced when this returns)."""
@@ -87,30 +99,23 @@ class Inbox:
             (self._folder / name).unlink(missing_ok=True)
         _sync_folder(self._folder)
 
-    def pending(self) -> dict[str, int]:
-        """The newest waiting revision by doc_id."""
+    def pending(self) -> dict[str, Waiting]:
+        """The newest waiting write by doc_id. Segments that were seen before are not read again."""
         names = [segment.name for segment in self.segments()]
         self._seen = {name: self._seen.get(name) or self._index(name) for name in names}
-        return {doc_id: revision for name in names for doc_id, revision in self._seen[name]}
+        return {waiting.doc_id: waiting for name in names for waiting in self._seen[name]}
 
-    def find(self, doc_id: str) -> Write | None:
-        """The newest waiting write of one document."""
-        revision = self.pending().get(doc_id)
-        if revision is None:
-            return None
-        for name, known in self._seen.items():
-            if (doc_id, revision) in known:
-                try:
-                    return next(write for write in self.read(name) if write.revision == revision)
-                except FileNotFoundError:
-                    return None
-        return None
-
-    def _index(self, name: str) -> tuple[tuple[str, int], ...]:
+    def _index(self, name: str) -> tuple[Waiting, ...]:
         try:
-            return tuple((write.doc_id, write.revision) for write in self.read(name))
-        except FileNotFoundError:
+            writes = self.read(name)
+        except FileNotFoundError:  # acknowledged since it was listed
             return ()
+        return tuple(
+            Waiting(
+                write.doc_id, write.revision, write.draft.action, write.draft.source, content_hash(write.draft.content), write.accepted_at
+            )
+            for write in writes
+        )
 
     def _reserve(self, count: int, now: datetime) -> int:
         """The first of `count` revisions that no process has had before, whatever the clock does."""

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 from index.documents import content_hash
@@ -40,6 +41,13 @@ class Originals:
     def hashes(self) -> set[str]:
         """The hash of each original that is kept."""
         return {path.name for path in self._folder.glob("??/*") if "." not in path.name}
+
+    def older_than(self, digest: str, moment: datetime) -> bool:
+        """Whether the original was stored before `moment`; False when it is not kept."""
+        try:
+            return self._path(digest).stat().st_mtime < moment.timestamp()
+        except FileNotFoundError:
+            return False
 
     def drop(self, digest: str) -> None:
         """Forgets one original."""

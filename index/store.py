@@ -32,6 +32,11 @@ class Store:
         """The rows of one generation; made on first use."""
         return ChunkTable(self.db, generation, dimensions)
 
+    def existing_chunk_table(self, generation: str) -> ChunkTable:
+        """The rows of a generation that some release has."""
+        release = next(release for release in self.log.all() if release.generation == generation)
+        return self.chunk_table(generation, release.dimensions)
+
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""
         return Lease(self.folder / "leases" / name)

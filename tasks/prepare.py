@@ -134,7 +134,9 @@ def _embed(table: ChunkTable, embedder: Embedder, chunks: Sequence[Chunk]) -> tu
     return vectors | dict(zip(missing, made, strict=True)), len(missing)
 
 
-def _check_vectors(contract: Contract, wanted: Mapping[str, Sequence[Chunk]], vectors: Mapping[str, Vectors], failures: dict[str, str]) -> None:
+def _check_vectors(
+    contract: Contract, wanted: Mapping[str, Sequence[Chunk]], vectors: Mapping[str, Vectors], failures: dict[str, str]
+) -> None:
     new = [chunk for group in wanted.values() for chunk in group if chunk.text_hash in vectors]
     _note(failures, contract.vectors([chunk.doc_id for chunk in new], [vectors[chunk.text_hash] for chunk in new]))
 

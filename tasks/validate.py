@@ -18,7 +18,7 @@ from index.embedder import Vectors
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
     from great_expectations.core.validation_definition import ValidationDefinition
-    from great_expectations.expectations import Expectation
+    from great_expectations.expectations.expectation import Expectation
 
 MAX_CHARACTERS = 50_000_000
 MAX_GARBAGE_RATIO = 0.05
@@ -50,7 +50,13 @@ class Contract:
     def chunks(self, chunks: Sequence[Chunk]) -> list[Failure]:
         """Checks passages: ids, text, span and token count."""
         rows = [
-            {"doc_id": chunk.doc_id, "chunk_id": chunk.chunk_id, "text": chunk.text, "tokens": chunk.tokens, "length": chunk.end - chunk.start}
+            {
+                "doc_id": chunk.doc_id,
+                "chunk_id": chunk.chunk_id,
+                "text": chunk.text,
+                "tokens": chunk.tokens,
+                "length": chunk.end - chunk.start,
+            }
             for chunk in chunks
         ]
         return self._run("chunks", rows)
@@ -72,7 +78,7 @@ class Contract:
         for result in results.results:
             if result.success:
                 continue
-            expectation = f"{suite}.{result.expectation_config.kwargs['column']} {result.expectation_config.type}"
+            expectation = _name(suite, result.expectation_config)
             for row in result.result.get("unexpected_index_list") or []:
                 failures.setdefault(row["doc_id"], Failure(row["doc_id"], expectation))
         return list(failures.values())
@@ -94,7 +100,7 @@ class Contract:
 
     def _suites(self) -> dict[str, "ExpectationSuite"]:
         import great_expectations as gx
-        import great_expectations.expectations as gxe
+        from great_expectations.expectations import core as gxe
 
         def between(column: str, low: float, high: float) -> "Expectation":
             return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)
@@ -114,6 +120,10 @@ class Contract:
             ],
         }
         return {name: gx.ExpectationSuite(name, expectations=expectations) for name, expectations in suites.items()}
+
+
+def _name(suite: str, configuration: Any) -> str:
+    return f"{suite}.{configuration.kwargs['column']} {configuration.type}"
 
 
 def garbage_ratio(text: str) -> float:

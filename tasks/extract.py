@@ -1,0 +1,102 @@
+"""The extractive generator: the sentences of the sources that best answer, quoted exactly."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sentencex
+
+from index.chunks import Chunk
+from index.embedder import Embedder, Vectors
+from tasks.answer import Draft, cite
+from tasks.retrieve import Hit
+
+# Calibrated on half of CLAP NQ's development questions (`make bench PART=quality` reports both halves).
+MIN_SIMILARITY = 0.5
+NEAR_BEST = 0.85
+MAX_SENTENCES = 3
+MAX_CANDIDATES = 96
+MIN_WORDS = 4
+_BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s|#|\|)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Characters `start` to `end` of the text of a chunk."""
+
+    chunk: Chunk
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The sentence as it stands in the source."""
+        return self.chunk.text[self.start : self.end]
+
+
+class ExtractiveGenerator:
+    """Needs no language model: it can only say what the sources say."""
+
+    name = "extractive"
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
+        """The best one to three sentences; not grounded when the best is too far from the question."""
+        candidates = [sentence for hit in sources for sentence in sentences(hit.chunk)][:MAX_CANDIDATES]
+        if not candidates:
+            return Draft("", (), grounded=False)
+        vectors = self._embedder.embed([_in_context(sentence) for sentence in candidates])
+        similarity = vectors @ self._embedder.embed_query(question)
+        best = float(similarity.max())
+        if best < MIN_SIMILARITY:
+            return Draft("", (), grounded=False)
+        chosen = _distinct([int(i) for i in np.argsort(-similarity) if similarity[i] >= best * NEAR_BEST], vectors, candidates)
+        citations = tuple(cite(n, candidates[i].chunk, candidates[i].start, candidates[i].end) for n, i in enumerate(chosen, 1))
+        return Draft(" ".join(f"{_plain(citation.quote)} [{citation.n}]" for citation in citations), citations, grounded=True)
+
+
+def sentences(chunk: Chunk) -> Iterator[Sentence]:
+    """The sentences of a chunk that say something; headings and fragments are left out."""
+    for start, end in _blocks(chunk.text):
+        block = chunk.text[start:end]
+        if block.lstrip().startswith("#"):
+            continue
+        position = start
+        for piece in sentencex.segment("en", block):
+            left = position + len(piece) - len(piece.lstrip())
+            right = position + len(piece.rstrip())
+            position += len(piece)
+            if len(chunk.text[left:right].split()) >= MIN_WORDS:
+                yield Sentence(chunk, left, right)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for gap in _BLOCK.finditer(text):
+        yield start, gap.start()
+        start = gap.end()
+    yield start, len(text)
+
+
+def _in_context(sentence: Sentence) -> str:
+    """What is embedded: a sentence alone often leaves out what it is about."""
+    return "\n".join(part for part in (sentence.chunk.title, sentence.text) if part)
+
+
+def _plain(quote: str) -> str:
+    return " ".join(quote.lstrip("-*+> ").split())
+
+
+def _distinct(ranked: Sequence[int], vectors: Vectors, candidates: Sequence[Sentence]) -> list[int]:
+    """The best candidates without those that say again what a better one said."""
+    chosen: list[int] = []
+    for i in ranked:
+        new = all(float(vectors[i] @ vectors[j]) < 0.95 and candidates[i].text != candidates[j].text for j in chosen)
+        if new:
+            chosen.append(i)
+        if len(chosen) == MAX_SENTENCES:
+            break
+    return chosen

@@ -1,0 +1,77 @@
+"""Keeps the stored index in shape: folds the tail in, retires releases, cleans what nothing needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from index.releases import Release, State
+from index.store import Store
+
+KEEP_PROVEN = timedelta(days=30)
+KEEP_LAST = 20
+KEEP_MINUTELY = timedelta(days=1)
+KEEP_HOURLY = timedelta(days=7)
+# A reader may still be in the middle of a search on a release that was just retired.
+GRACE = timedelta(minutes=10)
+ORIGINALS_GRACE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What one pass did."""
+
+    folded: tuple[str, ...]
+    reclaimed: tuple[int, ...]
+    freed_bytes: int
+    originals_dropped: int
+
+
+def retained(releases: Sequence[Release], state: State, now: datetime) -> set[int]:
+    """The releases that stay servable (pure).
+
+    Every proven one for 30 days; of the others the last 20, one a minute for a day and one an hour
+    for a week; and always what is live and the newest.
+    """
+    servable = sorted((release for release in releases if release.status != "reclaimed"), key=lambda release: -release.number)
+    keep = {state.live, state.newest} | {release.number for release in servable[:KEEP_LAST]}
+    minutes: dict[tuple[int, ...], int] = {}
+    for release in servable:
+        age, at = now - release.created_at, release.created_at
+        if release.status == "proven" and age <= KEEP_PROVEN:
+            keep.add(release.number)
+        if age <= KEEP_MINUTELY:
+            minutes.setdefault((*at.timetuple()[:5],), release.number)
+        if age <= KEEP_HOURLY:
+            minutes.setdefault((*at.timetuple()[:4],), release.number)
+    return keep | set(minutes.values())
+
+
+def maintain(store: Store, now: datetime) -> Maintenance:
+    """One pass. Safe beside the ingester: what it commits gives way to a batch and is tried again next time."""
+    store.log.refresh()
+    state = store.log.state
+    keep = retained(store.log.all(), state, now)
+    reclaimed = [release for release in store.log.all() if release.number not in keep and release.status != "reclaimed"]
+    if reclaimed:
+        store.log.append("reclaimed", 0, "maintain", detail={"releases": [release.number for release in reclaimed]})
+    folded, freed = [], 0
+    for generation in {release.generation for release in store.log.all()}:
+        table = store.existing_chunk_table(generation)
+        for release in reclaimed:
+            if release.generation == generation:
+                table.untag(release.number)
+        table.fold()
+        freed += table.clean(GRACE)
+        folded.append(f"chunks_{generation}")
+    store.ledger.fold()
+    freed += store.ledger.clean(GRACE)
+    return Maintenance((*folded, "documents"), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+
+
+def _drop_originals(store: Store, now: datetime) -> int:
+    """Forgets bytes that no document needs any more; young ones may belong to a batch that is on its way."""
+    dropped = store.originals.hashes() - store.ledger.content_hashes()
+    old = [digest for digest in dropped if store.originals.older_than(digest, now - ORIGINALS_GRACE)]
+    for digest in old:
+        store.originals.drop(digest)
+    return len(old)
