@@ -1,0 +1,1 @@
+"""For whom: the HTTP API and the command line."""

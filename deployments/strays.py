@@ -6,7 +6,6 @@ elsewhere nothing is found.
 
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -43,19 +42,3 @@ def _has(folder: Path, wanted: bytes, *, exact: bool) -> bool:
         variables = (folder / "environ").read_bytes().split(b"\0")
         return wanted in variables if exact else any(variable.startswith(wanted) for variable in variables)
     return False
-
-
-def outlive(supervisor: int, run: str) -> None:
-    """Waits for the supervisor's end, then kills what is left of its run."""
-    if sys.platform == "linux":
-        import select
-
-        with suppress(ProcessLookupError):
-            watched = os.pidfd_open(supervisor)
-            select.select([watched], [], [])
-        kill(run, patience_s=5.0)
-
-
-if __name__ == "__main__":
-    # The supervisor's guard: it cleans up when the supervisor itself was killed and can't.
-    outlive(int(sys.argv[1]), sys.argv[2])

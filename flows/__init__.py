@@ -1,0 +1,1 @@
+"""When: schedules, retries and order of the work, as Prefect runs."""

@@ -69,6 +69,11 @@ class Entry:
     indexed_hash: str | None
     text: str | None
 
+    def as_draft(self, content: bytes) -> Draft:
+        """What to hand in to take this document through the pipeline again."""
+        metadata = json.loads(self.metadata or "{}")
+        return Draft(self.doc_id, "put", self.source, self.media_type, content, self.title, self.uri, metadata)
+
 
 def content_hash(content: bytes) -> str:
     """SHA-256 of the bytes as given, in hexadecimal."""

@@ -63,6 +63,12 @@ class Ledger:
         states = self._table.search().select(["state"]).limit(tables.ALL).to_arrow()["state"]
         return {row["values"]: row["counts"] for row in states.value_counts().to_pylist()}
 
+    def newer_than(self, release: int) -> int:
+        """How many documents have a newest revision that `release` does not contain."""
+        self._table.checkout_latest()
+        condition = (col("release") > lit(release)) & (col("state") != lit("quarantined"))
+        return int(self._table.count_rows(condition.to_sql()))
+
     def content_hashes(self) -> set[str]:
         """Hashes of the originals that an entry still needs."""
         self._table.checkout_latest()

@@ -6,7 +6,7 @@ thousand publishes is never undone: a new release does not change a pin.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import RLock
@@ -108,14 +108,24 @@ class ReleaseLog:
                 self._apply(event)
             return bool(new)
 
-    def append(self, kind: Kind, release: int, by: str, reason: str | None = None, detail: dict[str, Any] | None = None) -> Event:
+    def append(
+        self,
+        kind: Kind,
+        release: int,
+        by: str,
+        reason: str | None = None,
+        detail: dict[str, Any] | None = None,
+        precondition: Callable[[], object] = lambda: None,
+    ) -> Event:
         """Appends one event, after whatever others append meanwhile.
 
+        `precondition` is called on the log as it is right before the event, and may raise to stop it.
         Raises `Unavailable` when a hundred others were faster.
         """
         with self._lock:
             for _ in range(100):
                 self.refresh()
+                precondition()
                 seq = self.events[-1].seq + 1 if self.events else 1
                 event = Event(seq, kind, datetime.now(UTC), by, reason, release, detail or {}, fold(self.state, kind, release))
                 if self._insert(event):

@@ -81,15 +81,19 @@ class Reader:
         self._log = log
         self._ledger = ledger
         self._views: OrderedDict[int, View] = OrderedDict()
-        self._seen = 0
+        self.followed = 0
         self._lock = RLock()
 
     def follow(self) -> bool:
         """Takes in what happened since the last call; True when there was something new."""
-        changed = self._log.refresh()
-        if changed:
+        with self._lock:
+            self._log.refresh()
+            events = len(self._log.events)
+            if events == self.followed:
+                return False
             self._forget_stale()
-        return changed
+            self.followed = events
+            return True
 
     def view(self, number: int | None = None) -> View:
         """The live release, or the named one; raises `NotFound`, `Conflict` or `Unavailable`."""
@@ -110,8 +114,7 @@ class Reader:
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""
-        with self._lock:
-            for number in [number for number in self._views if number != self._log.state.newest]:
-                view = self._views[number]
-                if self._ledger.buried_since(number) != view.hidden:
-                    del self._views[number]
+        for number in [number for number in self._views if number != self._log.state.newest]:
+            view = self._views[number]
+            if self._ledger.buried_since(number) != view.hidden:
+                del self._views[number]

@@ -15,9 +15,9 @@ class Settings(BaseSettings):
     home: Path = Path("data")
     index_uri: str | None = None
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=1, le=65535)
-    prefect_port: int = Field(4200, ge=1, le=65535)
-    prefect_api_url: str | None = Field(None, validation_alias="PREFECT_API_URL")
+    port: int = Field(default=8000, ge=1, le=65535)
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    prefect_api_url: str | None = Field(default=None, validation_alias="PREFECT_API_URL")
     sample: bool = True
     sources: Annotated[tuple[str, ...], NoDecode] = ()
     embedder: str | None = None
@@ -27,8 +27,8 @@ class Settings(BaseSettings):
     judge_url: str | None = None
     judge_model: str | None = None
     judge_key: SecretStr | None = None
-    url: str | None = Field(None, description="Where the command line finds the API; default: host and port above.")
-    key: SecretStr | None = Field(None, description="The key the command line uses; default: the admin key's file.")
+    url: str | None = Field(default=None, description="Where the command line finds the API; default: host and port above.")
+    key: SecretStr | None = Field(default=None, description="The key the command line uses; default: the admin key's file.")
 
     @field_validator("home")
     @classmethod

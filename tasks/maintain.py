@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
 
@@ -49,11 +50,7 @@ def retained(releases: Sequence[Release], state: State, now: datetime) -> set[in
 def maintain(store: Store, now: datetime) -> Maintenance:
     """One pass. Safe beside the ingester: what it commits gives way to a batch and is tried again next time."""
     store.log.refresh()
-    state = store.log.state
-    keep = retained(store.log.all(), state, now)
-    reclaimed = [release for release in store.log.all() if release.number not in keep and release.status != "reclaimed"]
-    if reclaimed:
-        store.log.append("reclaimed", 0, "maintain", detail={"releases": [release.number for release in reclaimed]})
+    reclaimed = _retire(store, now)
     folded, freed = [], 0
     for generation in {release.generation for release in store.log.all()}:
         table = store.existing_chunk_table(generation)
@@ -66,6 +63,21 @@ def maintain(store: Store, now: datetime) -> Maintenance:
     store.ledger.fold()
     freed += store.ledger.clean(GRACE)
     return Maintenance((*folded, "documents"), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+
+
+def _retire(store: Store, now: datetime) -> list[Release]:
+    """Takes the releases that are not retained out of service, before anything of them is cleaned."""
+    keep = retained(store.log.all(), store.log.state, now)
+    retired = [release for release in store.log.all() if release.number not in keep and release.status != "reclaimed"]
+    numbers = [release.number for release in retired]
+
+    def nothing_live_is_retired() -> None:
+        if store.log.state.live in numbers:
+            raise Conflict(f"release {store.log.state.live} went live while it was about to be retired; the next pass sees it")
+
+    if retired:
+        store.log.append("reclaimed", 0, "maintain", detail={"releases": numbers}, precondition=nothing_live_is_retired)
+    return retired
 
 
 def _drop_originals(store: Store, now: datetime) -> int:

@@ -100,7 +100,7 @@ class Contract:
 
     def _suites(self) -> dict[str, "ExpectationSuite"]:
         import great_expectations as gx
-        from great_expectations.expectations import core as gxe
+        import great_expectations.expectations as gxe
 
         def between(column: str, low: float, high: float) -> "Expectation":
             return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)

@@ -1,0 +1,76 @@
+"""Wires the HTTP API together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.plugins.prometheus import PrometheusConfig
+from litestar.types import ControllerRouterHandler
+from prometheus_client import CollectorRegistry
+
+from api import answers, documents, evaluations, health, key_routes, openapi, plans, problems, releases, search
+from api.keys import Keys
+from api.platform import Platform
+from api.runs import Runs
+
+HANDLERS: list[ControllerRouterHandler] = [
+    search.search,
+    answers.ask,
+    documents.put_document,
+    documents.delete_document,
+    documents.get_document,
+    documents.list_documents,
+    documents.post_documents,
+    documents.replay_document,
+    documents.replay_quarantine,
+    releases.list_releases,
+    releases.live_release,
+    releases.get_release,
+    releases.promote,
+    releases.rollback,
+    releases.resume,
+    evaluations.start_evaluation,
+    evaluations.list_evaluations,
+    evaluations.get_evaluation,
+    plans.plan,
+    key_routes.create_key,
+    key_routes.list_keys,
+    key_routes.revoke_key,
+    health.live,
+    health.ready,
+    health.metrics,
+]
+
+
+def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
+    """The API over one index. Replace any of the three to test it."""
+    registry = CollectorRegistry()
+    registry.register(health.IndexMetrics(platform))
+
+    @asynccontextmanager
+    async def follow(_: Litestar) -> AsyncIterator[None]:
+        platform.start()
+        try:
+            yield
+        finally:
+            platform.stop()
+
+    app = Litestar(
+        route_handlers=[*HANDLERS, openapi.assets()],
+        dependencies={
+            "platform": Provide(lambda: platform, sync_to_thread=False),
+            "keys": Provide(lambda: keys, sync_to_thread=False),
+            "runs": Provide(lambda: runs, sync_to_thread=False),
+            "registry": Provide(lambda: registry, sync_to_thread=False),
+        },
+        exception_handlers=problems.HANDLERS,
+        lifespan=[follow],
+        middleware=[PrometheusConfig(app_name="groundwork", prefix="groundwork", group_path=True).middleware],
+        openapi_config=openapi.config(),
+        signature_namespace={"Platform": Platform, "Keys": Keys, "Runs": Runs},
+        request_max_body_size=search.MAX_BODY,
+        logging_config=None,
+    )
+    app.state["keys"] = keys
+    return app

@@ -1,0 +1,277 @@
+"""What goes over the wire: requests and replies, as `/schema` shows them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+T = TypeVar("T")
+Filter = Annotated[
+    dict[str, Any],
+    Meta(
+        description='`{"field": value}`, `{"field": {"in": [...]}}` or `{"field": {"gte": x, "lt": y}}` over doc_id, source, '
+        "media_type, uri and metadata.*",
+        examples=[{"metadata.kind": "package"}],
+    ),
+]
+Text = Annotated[str, Meta(max_length=8_000)]
+Reason = Annotated[str, Meta(max_length=1_000)]
+ReleaseNumber = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A field that the contract does not know is an error, so that a typing mistake is not ignored."""
+
+
+class SearchRequest(Request, kw_only=True):
+    """A question and how to look for its passages."""
+
+    query: Annotated[Text, Meta(examples=["How do I open a table at an older version?"])]
+    k: Annotated[int, Meta(ge=1, le=1_000)] = 10
+    mode: Literal["hybrid", "vector", "text"] = "hybrid"
+    filter: Filter = {}
+    release: ReleaseNumber | None = None
+    min_release: ReleaseNumber | None = None
+    exact: bool = False
+
+
+class AnswerRequest(Request, kw_only=True):
+    """A question to answer from the sources."""
+
+    question: Annotated[Text, Meta(examples=["Which package orchestrates and schedules workflows?"])]
+    k: Annotated[int, Meta(ge=1, le=50)] = 8
+    filter: Filter = {}
+    release: ReleaseNumber | None = None
+    stream: bool = False
+
+
+class DocumentRequest(Request, kw_only=True):
+    """A document: `text`, or any bytes as `content_base64` with their `media_type`."""
+
+    text: str | None = None
+    content_base64: str | None = None
+    media_type: Annotated[str, Meta(max_length=200)] | None = None
+    title: Annotated[str, Meta(max_length=1_000)] | None = None
+    uri: Annotated[str, Meta(max_length=2_000)] | None = None
+    metadata: dict[str, Any] = {}
+
+
+class BulkDocumentRequest(DocumentRequest, kw_only=True):
+    """A line of a bulk request."""
+
+    doc_id: str
+
+
+class RollbackRequest(Request, kw_only=True):
+    """Where to: a release, the state before a time, or (neither) the last proven release before live."""
+
+    to: ReleaseNumber | None = None
+    before: datetime | None = None
+    reason: Reason = ""
+    requeue: bool = False
+
+
+class ReasonRequest(Request, kw_only=True):
+    """Why; it is kept in the release log."""
+
+    reason: Reason = ""
+
+
+class EvaluationRequest(Request, kw_only=True):
+    """What to evaluate: a release (default: live) on a golden set, all of it or a random sample."""
+
+    release: ReleaseNumber | None = None
+    dataset: Annotated[str, Meta(max_length=100, pattern="^[a-z0-9_-]+$")] = "default"
+    sample: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+
+
+class PlanRequest(Request, kw_only=True):
+    """What a sweep would do: for a configured source, or for folders and files on the server's machine."""
+
+    source: Annotated[str, Meta(max_length=512)] | None = None
+    paths: Annotated[list[str], Meta(max_length=100)] = []
+
+
+class KeyRequest(Request, kw_only=True):
+    """A new key. `filter` is always applied to what it can read."""
+
+    role: Literal["reader", "writer", "admin"] = "reader"
+    name: Annotated[str, Meta(max_length=100)] = ""
+    expires_at: datetime | None = None
+    filter: Filter = {}
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """One page of a list; `next` is the cursor of the following page."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class HitReply(msgspec.Struct):
+    """A passage. `span` is its place in the document's text, in characters."""
+
+    chunk_id: str
+    doc_id: str
+    score: float
+    text: str
+    title: str | None
+    uri: str | None
+    heading: list[str]
+    span: tuple[int, int]
+    metadata: dict[str, Any]
+
+
+class SearchReply(msgspec.Struct):
+    """The passages, best first, and the release that they come from."""
+
+    release: int
+    as_of: datetime
+    degraded: list[str]
+    hits: list[HitReply]
+    timings_ms: dict[str, float]
+
+
+class CitationReply(msgspec.Struct):
+    """`quote` stands word for word at `span` of the document's text."""
+
+    n: int
+    doc_id: str
+    chunk_id: str
+    quote: str
+    span: tuple[int, int]
+
+
+class AnswerReply(msgspec.Struct):
+    """An answer whose citations have been checked; `grounded` false says the sources do not hold it."""
+
+    id: str
+    answer: str
+    citations: list[CitationReply]
+    grounded: bool
+    release: int
+    generator: str
+    degraded: list[str]
+
+
+class AcceptedReply(msgspec.Struct):
+    """The write is durable."""
+
+    doc_id: str
+    accepted_at: datetime
+
+
+class Rejection(msgspec.Struct):
+    """A line (from 1) of a bulk request that was not taken, and why."""
+
+    line: int
+    reason: str
+
+
+class BulkReply(msgspec.Struct):
+    """How many documents of a bulk request are durable now."""
+
+    accepted: int
+    rejected: list[Rejection]
+
+
+class DocumentReply(msgspec.Struct):
+    """What became of the newest revision of a document."""
+
+    doc_id: str
+    revision: int
+    state: str
+    accepted_at: datetime
+    searchable_at: datetime | None
+    served: bool
+    release: int | None
+    chunks: int
+    duplicate_of: str | None
+    reason: str | None
+    title: str | None = None
+    uri: str | None = None
+
+
+class ReleaseReply(msgspec.Struct):
+    """One servable state of the index."""
+
+    release: int
+    generation: str
+    version: int
+    rows: int
+    created_at: datetime
+    status: str
+    live: bool
+    pinned: bool
+    checks: dict[str, Any]
+    scores: list[dict[str, Any]]
+    search: dict[str, Any]
+
+
+class LiveReply(msgspec.Struct):
+    """What is served now, and what was before. `held` documents have a newer revision that is not served."""
+
+    live: int
+    was: int
+    held: int
+    pinned: bool
+
+
+class StartedReply(msgspec.Struct):
+    """A run was started; `url` shows it in the Prefect UI."""
+
+    id: str
+    url: str
+
+
+class EvaluationReply(msgspec.Struct):
+    """An evaluation: its state and, when completed, its scores with 95 % intervals."""
+
+    id: str
+    state: Literal["queued", "running", "completed", "failed"]
+    release: int | None
+    dataset: str | None
+    scores: list[dict[str, Any]]
+    questions: list[dict[str, Any]]
+    reason: str | None
+    url: str
+
+
+class PlanReply(msgspec.Struct):
+    """What a sweep would add, change and remove, and what that costs."""
+
+    source: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    chunks: int
+    embed: int
+    seconds: float | None
+    disk_bytes: int
+    needs_confirmation: bool
+    examples: dict[str, list[str]]
+
+
+class KeyReply(msgspec.Struct):
+    """A key without its secret."""
+
+    id: str
+    role: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    filter: dict[str, Any]
+
+
+class NewKeyReply(KeyReply):
+    """A new key; the secret is shown this once."""
+
+    key: str = ""
+
+
+class ReplayReply(msgspec.Struct):
+    """How many quarantined documents go through the pipeline again."""
+
+    replayed: int

@@ -1,0 +1,198 @@
+"""`/v1/documents`: put, read, delete, replay."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Annotated
+
+from litestar import Request, Response, delete, get, post, put
+from litestar.datastructures import FormMultiDict, State, UploadFile
+from litestar.params import Parameter
+
+from api import intake, openapi, paging
+from api.auth import requires
+from api.contracts import AcceptedReply, BulkReply, DocumentReply, Page, Rejection, ReplayReply
+from api.keys import Key
+from api.paging import Cursor, Limit
+from api.platform import Platform
+from api.status import is_processed, page, readable, status
+from index.documents import Draft, Entry, Write
+from index.documents import State as DocumentState
+from index.errors import BadRequest, Conflict, NotFound
+from tasks.parse import media_type
+from tasks.sweep import segments
+
+MAX_DOCUMENT = 48 * 1024 * 1024
+MAX_BULK = 256 * 1024 * 1024
+MAX_REPLAYED = 10_000
+Wait = Annotated[float, Parameter(ge=0, le=300, description="Seconds to wait until the document is searchable, or gone.")]
+DocId = Annotated[str, Parameter(description="1 to 512 characters; slashes may be percent-encoded.")]
+Purge = Annotated[bool, Parameter(description="Also remove its bytes.")]
+ReplayReason = Annotated[str | None, Parameter(max_length=200, description="The code that the reason begins with, such as unsupported.")]
+Req = Request[None, Key, State]
+
+
+@put(
+    "/v1/documents/{doc_id:path}",
+    guards=[requires("writer")],
+    summary="Put a document",
+    operation_id="put_document",
+    tags=["Documents"],
+    status_code=202,
+    request_max_body_size=MAX_DOCUMENT,
+    operation_class=openapi.PutDocument,
+)
+async def put_document(request: Req, platform: Platform, doc_id: DocId, wait: Wait = 0) -> Response[AcceptedReply | DocumentReply]:
+    """Accepts a document: JSON, or the raw bytes with their `Content-Type`. It is durable when this answers."""
+    del doc_id  # taken from the raw path, where encoded slashes can be told from others
+    name = intake.doc_id_of(request.scope["raw_path"])
+    draft = intake.draft_of(name, request.headers.get("content-type", ""), await request.body())
+    [write] = await asyncio.to_thread(platform.store.inbox.accept, [draft])
+    return await _when_done(platform, request.auth, write, wait)
+
+
+@delete(
+    "/v1/documents/{doc_id:path}",
+    guards=[requires("writer")],
+    summary="Delete a document",
+    operation_id="delete_document",
+    tags=["Documents"],
+    status_code=202,
+)
+async def delete_document(
+    request: Req, platform: Platform, doc_id: DocId, wait: Wait = 0, purge: Purge = False
+) -> Response[AcceptedReply | DocumentReply]:
+    """Deletes a document. From the moment this is applied no release shows it, however old."""
+    del doc_id
+    name = intake.doc_id_of(request.scope["raw_path"])
+    if purge:
+        raise BadRequest("purge=true is not supported yet; without it the document is hidden in every release")
+    await asyncio.to_thread(status, platform, name, request.auth)
+    [write] = await asyncio.to_thread(platform.store.inbox.accept, [Draft(name, "delete")])
+    return await _when_done(platform, request.auth, write, wait)
+
+
+@get(
+    "/v1/documents/{doc_id:path}",
+    guards=[requires("reader")],
+    summary="Status of a document",
+    operation_id="get_document",
+    tags=["Documents"],
+    sync_to_thread=True,
+)
+def get_document(request: Req, platform: Platform, doc_id: DocId) -> DocumentReply:
+    """What became of the newest revision of a document."""
+    del doc_id
+    return status(platform, intake.doc_id_of(request.scope["raw_path"]), request.auth)
+
+
+@get(
+    "/v1/documents",
+    guards=[requires("reader")],
+    summary="List documents",
+    operation_id="list_documents",
+    tags=["Documents"],
+    sync_to_thread=True,
+)
+def list_documents(
+    request: Req,
+    platform: Platform,
+    state_filter: Annotated[DocumentState | None, Parameter(query="state")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[DocumentReply]:
+    """The documents in order of their ids."""
+    found = page(platform, request.auth, state_filter, paging.position(cursor), limit)
+    return Page(found, paging.cursor(found[-1].doc_id) if len(found) == limit else None)
+
+
+@post(
+    "/v1/documents",
+    guards=[requires("writer")],
+    summary="Put many documents",
+    operation_id="post_documents",
+    tags=["Documents"],
+    status_code=202,
+    request_max_body_size=MAX_BULK,
+    operation_class=openapi.BulkDocuments,
+)
+async def post_documents(request: Req, platform: Platform) -> BulkReply:
+    """Accepts many documents: NDJSON lines with a `doc_id` each, or `multipart/form-data` files."""
+    kind, _ = media_type(request.headers.get("content-type", "application/x-ndjson"))
+    if kind == "multipart/form-data":
+        return await asyncio.to_thread(_accept_all, platform, await _files(await request.form()))
+    return await asyncio.to_thread(_accept_all, platform, intake.lines_of(await request.body()))
+
+
+@post(
+    "/v1/documents/{doc_id:path}",
+    guards=[requires("writer")],
+    summary="Replay a quarantined document (the path ends in /replay)",
+    operation_id="replay_document",
+    tags=["Documents"],
+    status_code=202,
+    operation_class=openapi.Replay,
+)
+async def replay_document(request: Req, platform: Platform, doc_id: DocId) -> ReplayReply:
+    """`/v1/documents/{doc_id}/replay` takes a quarantined document through the pipeline again."""
+    del doc_id
+    raw = request.scope["raw_path"]
+    if not raw.endswith(intake.REPLAY):
+        raise NotFound("nothing is here; did you mean .../replay, or PUT?")
+    name = intake.doc_id_of(raw, intake.REPLAY)
+    return ReplayReply(await asyncio.to_thread(_replay_one, platform, name, request.auth))
+
+
+@post(
+    "/v1/quarantine/replay",
+    guards=[requires("writer")],
+    summary="Replay the quarantine",
+    operation_id="replay_quarantine",
+    tags=["Documents"],
+    status_code=202,
+    sync_to_thread=True,
+)
+def replay_quarantine(request: Req, platform: Platform, reason: ReplayReason = None) -> ReplayReply:
+    """Takes all quarantined documents, or those of one reason, through the pipeline again."""
+    entries = platform.store.ledger.page("quarantined", "", MAX_REPLAYED)
+    chosen = [entry for entry in entries if readable(entry, request.auth) and (entry.reason or "").startswith(reason or "")]
+    return ReplayReply(_replay(platform, chosen))
+
+
+async def _when_done(platform: Platform, key: Key, write: Write, wait: float) -> Response[AcceptedReply | DocumentReply]:
+    if wait and await platform.until(lambda: is_processed(platform, write.doc_id, write.revision), wait):
+        return Response(await asyncio.to_thread(status, platform, write.doc_id, key), status_code=200)
+    return Response(AcceptedReply(write.doc_id, write.accepted_at), status_code=202)
+
+
+async def _files(form: FormMultiDict) -> list[Draft | Rejection]:
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    return [intake.file_of(number, file, await file.read()) for number, file in enumerate(files, 1)]
+
+
+def _accept_all(platform: Platform, items: Iterable[Draft | Rejection]) -> BulkReply:
+    rejected: list[Rejection] = []
+
+    def good() -> Iterable[Draft]:
+        for item in items:
+            if isinstance(item, Rejection):
+                rejected.append(item)
+            else:
+                yield item
+
+    accepted = sum(len(platform.store.inbox.accept(segment)) for segment in segments(good()))
+    if not accepted and not rejected:
+        raise BadRequest("the body holds no document: send NDJSON lines with a doc_id each, or multipart/form-data files")
+    return BulkReply(accepted, rejected)
+
+
+def _replay_one(platform: Platform, doc_id: str, key: Key) -> int:
+    status(platform, doc_id, key)
+    entry = platform.store.ledger.get([doc_id]).get(doc_id)
+    if entry is None or entry.state != "quarantined":
+        raise Conflict(f"document {doc_id!r} is not in quarantine")
+    return _replay(platform, [entry])
+
+
+def _replay(platform: Platform, entries: Iterable[Entry]) -> int:
+    drafts = (entry.as_draft(platform.store.originals.get(entry.content_hash)) for entry in entries)
+    return sum(len(platform.store.inbox.accept(segment)) for segment in segments(drafts))

@@ -1,0 +1,93 @@
+"""`/v1/evaluations`: started as Prefect runs, read from the index."""
+
+from typing import Literal, cast
+from uuid import UUID
+
+from litestar import get, post
+
+from api import paging
+from api.auth import requires
+from api.contracts import EvaluationReply, EvaluationRequest, Page, StartedReply
+from api.paging import Cursor, Limit
+from api.platform import Platform
+from api.runs import Runs
+from index.evaluations import Evaluation, as_json
+
+DEPLOYMENT = "evaluate/evaluate"
+EvaluationState = Literal["queued", "running", "completed", "failed"]
+
+
+@post(
+    "/v1/evaluations",
+    guards=[requires("writer")],
+    summary="Start an evaluation",
+    operation_id="start_evaluation",
+    tags=["Evaluations"],
+    status_code=202,
+    sync_to_thread=True,
+)
+def start_evaluation(platform: Platform, runs: Runs, data: EvaluationRequest | None = None) -> StartedReply:
+    """Starts an evaluation of a release (default: live) on a golden set; it runs and can be watched in Prefect."""
+    asked = data or EvaluationRequest()
+    if asked.release is not None:
+        platform.store.log.servable(asked.release)
+    run = runs.start(DEPLOYMENT, {"release": asked.release, "dataset": asked.dataset, "sample": asked.sample})
+    return StartedReply(run, runs.url(run))
+
+
+@get(
+    "/v1/evaluations",
+    guards=[requires("reader")],
+    summary="List evaluations",
+    operation_id="list_evaluations",
+    tags=["Evaluations"],
+    sync_to_thread=True,
+)
+def list_evaluations(platform: Platform, runs: Runs, limit: Limit = 50, cursor: Cursor = None) -> Page[EvaluationReply]:
+    """The finished evaluations, newest first, without their questions."""
+    found = platform.store.evaluations.all()
+    after = paging.position(cursor)
+    start = next((i + 1 for i, evaluation in enumerate(found) if evaluation.id == after), 0)
+    rows = found[start : start + limit]
+    return Page([_reply(evaluation, runs) for evaluation in rows], paging.cursor(rows[-1].id) if len(found) > start + limit else None)
+
+
+@get(
+    "/v1/evaluations/{identifier:uuid}",
+    guards=[requires("reader")],
+    summary="One evaluation",
+    operation_id="get_evaluation",
+    tags=["Evaluations"],
+    sync_to_thread=True,
+)
+def get_evaluation(platform: Platform, runs: Runs, identifier: UUID) -> EvaluationReply:
+    """One evaluation: its state, and when it is completed its scores and questions."""
+    finished = platform.store.evaluations.get(str(identifier))
+    if finished:
+        return _reply(finished, runs)
+    run = runs.get(str(identifier))
+    # Prefect says completed a moment before or after the row is there; without a row it is not done.
+    state = "running" if run.state == "completed" else run.state
+    return EvaluationReply(
+        id=run.id,
+        state=cast(EvaluationState, state),
+        release=run.parameters.get("release"),
+        dataset=run.parameters.get("dataset"),
+        scores=[],
+        questions=[],
+        reason=run.message if state == "failed" else None,
+        url=runs.url(run.id),
+    )
+
+
+def _reply(evaluation: Evaluation, runs: Runs) -> EvaluationReply:
+    return EvaluationReply(
+        id=evaluation.id,
+        state=cast(EvaluationState, evaluation.state),
+        release=evaluation.release,
+        dataset=evaluation.dataset,
+        scores=as_json(evaluation.scores),
+        questions=list(evaluation.questions),
+        reason=evaluation.reason,
+        url=runs.url(evaluation.id),
+    )

@@ -1,0 +1,90 @@
+"""Health and metrics."""
+
+import json
+from typing import Any
+
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.auth import loopback_or
+from api.platform import Platform
+from api.problems import problem
+from index.errors import GroundworkError
+from tasks.retrieve import Query, retrieve
+
+
+@get("/health/live", summary="Alive?", operation_id="live", tags=["Health"])
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@get("/health/ready", summary="Ready?", operation_id="ready", tags=["Health"], sync_to_thread=True)
+def ready(platform: Platform) -> Response[dict[str, Any]]:
+    """200 only when a real search on the live release has just worked; else 503, naming the part."""
+    waiting = len(platform.store.inbox.pending())
+    progress = _first_start(platform, waiting)
+    parts = {"index": "ok", "model": "ok", "search": "ok", "sample": "ok" if progress is None else "being indexed"}
+    for part, check in (("index", platform.store.log.live), ("model", platform.model.get), ("search", lambda: _search(platform))):
+        try:
+            check()
+        except GroundworkError as error:
+            parts[part] = str(error)
+            return problem(503, f"{part}: {error}", {"Retry-After": "2"}, parts=parts, progress=progress)
+    if progress is not None:
+        return problem(503, "sample: it is being indexed for the first time", {"Retry-After": "2"}, parts=parts, progress=progress)
+    return Response({"status": "ready", "parts": parts, "release": platform.store.log.state.live, "waiting": waiting})
+
+
+@get(
+    "/metrics",
+    summary="Metrics",
+    operation_id="metrics",
+    tags=["Health"],
+    guards=[loopback_or("reader")],
+    sync_to_thread=True,
+    media_type=CONTENT_TYPE_LATEST,
+)
+def metrics(registry: CollectorRegistry) -> bytes:
+    """Prometheus text."""
+    return generate_latest(registry) + generate_latest(REGISTRY)
+
+
+class IndexMetrics(Collector):
+    """The state of the index, looked up when it is asked for."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """Live release, its rows, and what waits."""
+        state = self._platform.store.log.state
+        rows = self._platform.store.log.live().rows if state.live else 0
+        segments = self._platform.store.inbox.segments()
+        values = {
+            "groundwork_live_release": ("The release being served.", state.live),
+            "groundwork_newest_release": ("The newest checked release.", state.newest),
+            "groundwork_pinned": ("1 when live is pinned after a rollback.", int(state.pinned)),
+            "groundwork_live_rows": ("Chunks in the live release.", rows),
+            "groundwork_inbox_documents": ("Accepted writes that no release contains yet.", sum(s.writes for s in segments)),
+            "groundwork_inbox_bytes": ("Size of what waits in the inbox.", sum(s.size for s in segments)),
+        }
+        return [GaugeMetricFamily(name, text, value=value) for name, (text, value) in values.items()]
+
+
+def _search(platform: Platform) -> None:
+    retrieve(platform.reader, platform.model.get(), Query("is the search working?", k=1))
+
+
+def _first_start(platform: Platform, waiting: int) -> dict[str, int] | None:
+    """How much of the sample is indexed; None once it has been."""
+    try:
+        planned = json.loads(platform.settings.first_start_file.read_text() or "{}")
+    except (FileNotFoundError, ValueError):
+        planned = {} if platform.settings.first_start_file.exists() else None
+    if planned is None:
+        return None
+    total = int(planned.get("documents", 0))
+    return {"done": max(0, total - waiting), "of": total}

@@ -1,0 +1,84 @@
+"""Requests to drafts: what clients send as documents, checked before it is accepted."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from litestar.datastructures import UploadFile
+
+from api.contracts import BulkDocumentRequest, DocumentRequest, Rejection
+from index.documents import Draft, check_doc_id, check_metadata
+from index.errors import BadRequest
+from tasks.parse import SUFFIXES, media_type
+
+PREFIX = b"/v1/documents/"
+REPLAY = b"/replay"
+JSON = "application/json"
+UNKNOWN = "application/octet-stream"
+
+
+def doc_id_of(raw_path: bytes, suffix: bytes = b"") -> str:
+    """The document id of a request path, taken before any decoding so that encoded slashes stay part of it."""
+    encoded = raw_path.partition(b"?")[0].partition(PREFIX)[2].removesuffix(suffix)
+    try:
+        return check_doc_id(unquote_to_bytes(encoded).decode())
+    except UnicodeDecodeError as error:
+        raise BadRequest("the doc_id in the path is not UTF-8") from error
+
+
+def draft_of(doc_id: str, content_type: str, body: bytes) -> Draft:
+    """The draft of a PUT: our JSON, or the raw bytes of any other content type."""
+    kind, _ = media_type(content_type or JSON)
+    if kind != JSON:
+        return Draft(doc_id, media_type=content_type, content=body)
+    try:
+        return _draft(doc_id, msgspec.json.decode(body, type=DocumentRequest))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not a document: {error}") from error
+
+
+def lines_of(body: bytes) -> Iterator[Draft | Rejection]:
+    """The drafts of an NDJSON body, and what is wrong with lines that are none."""
+    for number, line in enumerate(body.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            document = msgspec.json.decode(line, type=BulkDocumentRequest)
+            yield _draft(check_doc_id(document.doc_id), document)
+        except (msgspec.DecodeError, UnicodeDecodeError, BadRequest) as error:
+            yield Rejection(number, str(error))
+
+
+def file_of(number: int, file: UploadFile, content: bytes) -> Draft | Rejection:
+    """The draft of an uploaded file, whose name is its id."""
+    guessed = SUFFIXES.get(PurePosixPath(file.filename).suffix.lower(), UNKNOWN)
+    given = file.content_type if file.content_type not in ("", UNKNOWN) else guessed
+    try:
+        return Draft(check_doc_id(file.filename), media_type=given, content=content, title=file.filename)
+    except BadRequest as error:
+        return Rejection(number, str(error))
+
+
+def _draft(doc_id: str, document: DocumentRequest) -> Draft:
+    check_metadata(document.metadata)
+    if (document.text is None) == (document.content_base64 is None):
+        raise BadRequest("give the document as 'text' or as 'content_base64', one of the two")
+    facts = {"title": document.title, "uri": document.uri, "metadata": json.loads(json.dumps(document.metadata))}
+    if document.text is not None:
+        return Draft(doc_id, media_type=document.media_type or "text/plain", content=_utf8(document.text), **facts)
+    try:
+        content = base64.b64decode(document.content_base64 or "", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest("content_base64 is not valid base64") from error
+    return Draft(doc_id, media_type=document.media_type or UNKNOWN, content=content, **facts)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest("text holds lone surrogates, which no UTF-8 text has") from error

@@ -1,0 +1,51 @@
+"""`/v1/keys`: make, list, revoke."""
+
+from datetime import UTC
+
+from litestar import delete, get, post
+
+from api.auth import requires
+from api.contracts import KeyReply, KeyRequest, NewKeyReply, Page
+from api.keys import Key, Keys
+from index import filters
+
+
+@post(
+    "/v1/keys",
+    guards=[requires("admin")],
+    summary="Make a key",
+    operation_id="create_key",
+    tags=["Keys"],
+    status_code=201,
+    sync_to_thread=True,
+)
+def create_key(keys: Keys, data: KeyRequest) -> NewKeyReply:
+    """Makes a key. Its secret is shown this once; only a hash of it is stored."""
+    filters.parse(data.filter)
+    expires = data.expires_at.replace(tzinfo=data.expires_at.tzinfo or UTC) if data.expires_at else None
+    key, secret = keys.create(data.role, data.name, expires, data.filter)
+    shown = _reply(key)
+    return NewKeyReply(shown.id, shown.role, shown.name, shown.created_at, shown.expires_at, shown.filter, key=secret)
+
+
+@get("/v1/keys", guards=[requires("admin")], summary="List keys", operation_id="list_keys", tags=["Keys"], sync_to_thread=True)
+def list_keys(keys: Keys) -> Page[KeyReply]:
+    """The keys, without their secrets."""
+    return Page([_reply(key) for key in keys.all()])
+
+
+@delete(
+    "/v1/keys/{identifier:str}",
+    guards=[requires("admin")],
+    summary="Revoke a key",
+    operation_id="revoke_key",
+    tags=["Keys"],
+    sync_to_thread=True,
+)
+def revoke_key(keys: Keys, identifier: str) -> None:
+    """Revokes a key at once."""
+    keys.revoke(identifier)
+
+
+def _reply(key: Key) -> KeyReply:
+    return KeyReply(key.id, key.role, key.name, key.created_at, key.expires_at, dict(key.filter))

@@ -1,0 +1,103 @@
+"""The OpenAPI document: what it says of bodies that handlers read themselves, and its page, served from a package."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from litestar import Router
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+    Tag,
+)
+from litestar.static_files import create_static_files_router
+
+ASSETS = "/schema-assets"
+_DOCUMENT = {
+    "title": Schema(type=OpenAPIType.STRING),
+    "text": Schema(type=OpenAPIType.STRING),
+    "content_base64": Schema(type=OpenAPIType.STRING),
+    "media_type": Schema(type=OpenAPIType.STRING),
+    "uri": Schema(type=OpenAPIType.STRING),
+    "metadata": Schema(type=OpenAPIType.OBJECT),
+}
+
+
+def _body(**kinds: Schema) -> RequestBody:
+    return RequestBody(required=True, content={kind: OpenAPIMediaType(schema=schema) for kind, schema in kinds.items()})
+
+
+@dataclass
+class PutDocument(Operation):
+    """JSON or raw bytes."""
+
+    def __post_init__(self) -> None:
+        """Adds the body."""
+        example = {"text": "The great copper mine is in Falun.", "media_type": "text/plain", "metadata": {"lang": "en"}}
+        self.request_body = _body(
+            **{
+                "application/json": Schema(type=OpenAPIType.OBJECT, properties=dict(_DOCUMENT), examples=[example]),
+                "text/plain": Schema(type=OpenAPIType.STRING),
+                "text/markdown": Schema(type=OpenAPIType.STRING),
+                "text/html": Schema(type=OpenAPIType.STRING),
+            }
+        )
+
+
+@dataclass
+class BulkDocuments(Operation):
+    """NDJSON or files."""
+
+    def __post_init__(self) -> None:
+        """Adds the body."""
+        files = Schema(type=OpenAPIType.OBJECT, properties={"file": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)})
+        self.request_body = _body(
+            **{
+                "application/x-ndjson": Schema(type=OpenAPIType.STRING, examples=['{"doc_id": "a", "text": "..."}\n']),
+                "multipart/form-data": files,
+            }
+        )
+
+
+@dataclass
+class Replay(Operation):
+    """The path as clients write it."""
+
+    def __post_init__(self) -> None:
+        """Says where the literal part of the path is."""
+        self.summary = "Replay (the path ends in /replay)"
+
+
+def config() -> OpenAPIConfig:
+    """The OpenAPI settings: a page that asks nothing of other hosts."""
+    page = SwaggerRenderPlugin(
+        path="/",
+        js_url=f"{ASSETS}/swagger-ui-bundle.js",
+        css_url=f"{ASSETS}/swagger-ui.css",
+        standalone_preset_js_url=f"{ASSETS}/swagger-ui-standalone-preset.js",
+        favicon=f'<link rel="icon" href="{ASSETS}/favicon-32x32.png">',
+    )
+    return OpenAPIConfig(
+        title="Groundwork",
+        version="1",
+        description="Search and answers on an index that stays fresh, fast and measurably right. Send `Authorization: Bearer KEY`.",
+        path="/schema",
+        use_handler_docstrings=True,
+        render_plugins=[page, JsonRenderPlugin()],
+        security=[{"key": []}],
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        tags=[Tag(name) for name in ("Search", "Answers", "Documents", "Releases", "Evaluations", "Plans", "Keys", "Health")],
+    )
+
+
+def assets() -> Router:
+    """The files of the OpenAPI page."""
+    return create_static_files_router(path=ASSETS, directories=[Path(str(files("swagger_ui") / "static"))], include_in_schema=False)

@@ -1,0 +1,62 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from index.errors import BadRequest, Conflict, GroundworkError, NotFound, Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+STATUS: dict[type[GroundworkError], int] = {BadRequest: 400, NotFound: 404, Conflict: 409, Unavailable: 503}
+_log = logging.getLogger("groundwork.api")
+
+
+class Problem(msgspec.Struct):
+    """An error reply; `detail` says what was wrong and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response[dict[str, Any]]:
+    """A problem reply."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def on_groundwork_error(_: Request[Any, Any, Any], error: GroundworkError) -> Response[dict[str, Any]]:
+    """Domain errors to their status."""
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Unavailable) else None
+    return problem(STATUS.get(type(error), 503), str(error), headers)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    """Litestar's own errors, with what was wrong spelled out."""
+    detail = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        faults = [f"{fault.get('key') or fault.get('source') or 'request'}: {fault.get('message')}" for fault in error.extra]
+        detail = "; ".join(faults) or detail
+    if error.status_code == 404:
+        detail = f"nothing is at {request.url.path}; /schema lists what there is"
+    if error.status_code == 405:
+        detail = f"{request.method} is not allowed on {request.url.path}; /schema lists what there is"
+    return problem(error.status_code, detail or HTTPStatus(error.status_code).phrase, dict(error.headers or {}))
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Anything else is our fault: the log has it, the caller gets no stack trace."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "an error of ours; the API's log has the details")
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    GroundworkError: on_groundwork_error,
+    HTTPException: on_http_error,
+    Exception: on_unexpected,
+}

@@ -1,0 +1,142 @@
+"""`/v1/releases`, rollback and resume. They work without Prefect."""
+
+from datetime import UTC
+from typing import Annotated
+
+from litestar import Request, get, post
+from litestar.datastructures import State
+from litestar.params import Parameter
+
+from api import paging
+from api.auth import requires
+from api.contracts import LiveReply, Page, ReasonRequest, ReleaseReply, RollbackRequest
+from api.keys import Key
+from api.paging import Cursor, Limit
+from api.platform import Platform
+from index.errors import BadRequest, NotFound
+from index.releases import Kind, Release
+from tasks.rollback import held_documents, move_live, target_of_rollback
+
+Number = Annotated[int, Parameter(ge=1, le=2**53)]
+Req = Request[None, Key, State]
+
+
+@get(
+    "/v1/releases",
+    guards=[requires("reader")],
+    summary="List releases",
+    operation_id="list_releases",
+    tags=["Releases"],
+    sync_to_thread=True,
+)
+def list_releases(platform: Platform, limit: Limit = 50, cursor: Cursor = None) -> Page[ReleaseReply]:
+    """The releases, newest first."""
+    before = _number(paging.position(cursor))
+    rows = [release for release in platform.store.log.all() if before is None or release.number < before][:limit]
+    return Page([_reply(platform, release) for release in rows], paging.cursor(str(rows[-1].number)) if len(rows) == limit else None)
+
+
+@get(
+    "/v1/releases/live",
+    guards=[requires("reader")],
+    summary="The live release",
+    operation_id="live_release",
+    tags=["Releases"],
+    sync_to_thread=True,
+)
+def live_release(platform: Platform) -> ReleaseReply:
+    """The release that is being served."""
+    return _reply(platform, platform.store.log.live())
+
+
+@get(
+    "/v1/releases/{number:int}",
+    guards=[requires("reader")],
+    summary="One release",
+    operation_id="get_release",
+    tags=["Releases"],
+    sync_to_thread=True,
+)
+def get_release(platform: Platform, number: Number) -> ReleaseReply:
+    """One release."""
+    return _reply(platform, platform.store.log.get(number))
+
+
+@post(
+    "/v1/releases/{number:int}/promote",
+    guards=[requires("admin")],
+    summary="Promote a release",
+    operation_id="promote",
+    tags=["Releases"],
+    status_code=200,
+    sync_to_thread=True,
+)
+def promote(request: Req, platform: Platform, number: Number, data: ReasonRequest | None = None) -> LiveReply:
+    """Serves release `number`: the newest means following again, any other is pinned."""
+    return _move(platform, "promoted", number, request.auth, data.reason if data else "")
+
+
+@post(
+    "/v1/rollback",
+    guards=[requires("admin")],
+    summary="Roll back",
+    operation_id="rollback",
+    tags=["Releases"],
+    status_code=200,
+    sync_to_thread=True,
+)
+def rollback(request: Req, platform: Platform, data: RollbackRequest) -> LiveReply:
+    """Serves an earlier release, pinned, until somebody resumes."""
+    if data.requeue:
+        raise BadRequest("requeue: true is not supported yet; without it the documents since then wait until you resume")
+    if data.to is not None and data.before is not None:
+        raise BadRequest("give 'to' or 'before', not both")
+    before = data.before.replace(tzinfo=data.before.tzinfo or UTC) if data.before else None
+    return _move(platform, "rolled_back", target_of_rollback(platform.store.log, data.to, before), request.auth, data.reason)
+
+
+@post(
+    "/v1/resume",
+    guards=[requires("admin")],
+    summary="Resume",
+    operation_id="resume",
+    tags=["Releases"],
+    status_code=200,
+    sync_to_thread=True,
+)
+def resume(request: Req, platform: Platform, data: ReasonRequest | None = None) -> LiveReply:
+    """Follows the newest checked release again."""
+    platform.store.log.refresh()
+    return _move(platform, "resumed", platform.store.log.state.newest, request.auth, data.reason if data else "")
+
+
+def _move(platform: Platform, kind: Kind, number: int, key: Key, reason: str) -> LiveReply:
+    moved = move_live(platform.store, kind, number, by=key.id, reason=reason)
+    platform.reader.follow()
+    return LiveReply(moved.live, moved.was, held_documents(platform.store), moved.pinned)
+
+
+def _reply(platform: Platform, release: Release) -> ReleaseReply:
+    state = platform.store.log.state
+    live = release.number == state.live
+    return ReleaseReply(
+        release=release.number,
+        generation=release.generation,
+        version=release.version,
+        rows=release.rows,
+        created_at=release.created_at,
+        status=release.status,
+        live=live,
+        pinned=live and state.pinned,
+        checks=release.checks,
+        scores=release.scores,
+        search=release.search,
+    )
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise NotFound("cursor is not one that this API gave; start without one")
+    return int(text)

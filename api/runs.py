@@ -1,0 +1,64 @@
+"""Starts and reads Prefect runs over its REST API; this process never imports Prefect."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from index.errors import NotFound, Unavailable
+
+TIMEOUT_S = 10.0
+# Prefect's state types to ours.
+STATES = {"SCHEDULED": "queued", "PENDING": "queued", "PAUSED": "queued", "RUNNING": "running", "COMPLETED": "completed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A flow run as Prefect sees it."""
+
+    id: str
+    state: str
+    message: str | None
+    parameters: dict[str, Any]
+
+
+class Runs:
+    """A client of one Prefect server."""
+
+    def __init__(self, api_url: str, ui_url: str) -> None:
+        self._client = httpx.Client(base_url=api_url, timeout=TIMEOUT_S)
+        self._ui_url = ui_url
+
+    def start(self, deployment: str, parameters: dict[str, Any]) -> str:
+        """Starts a deployment by its `flow/deployment` name and returns the id of the run."""
+        found = self._call("GET", f"/deployments/name/{deployment}")
+        if found is None:
+            raise Unavailable(f"Prefect does not know the deployment {deployment} yet; try again shortly", retry_after_s=5)
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        run = self._call("POST", f"/deployments/{found['id']}/create_flow_run", body)
+        if run is None:
+            raise Unavailable(f"Prefect could not start {deployment}; try again shortly", retry_after_s=5)
+        return str(run["id"])
+
+    def get(self, run_id: str) -> Run:
+        """One run; `NotFound` when Prefect does not know it."""
+        found = self._call("GET", f"/flow_runs/{run_id}")
+        if found is None:
+            raise NotFound(f"there is no run {run_id}")
+        state = found.get("state") or {}
+        return Run(str(found["id"]), STATES.get(str(state.get("type")), "failed"), state.get("message"), found.get("parameters") or {})
+
+    def url(self, run_id: str) -> str:
+        """Where the Prefect UI shows the run."""
+        return f"{self._ui_url}/runs/flow-run/{run_id}"
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        try:
+            reply = self._client.request(method, path, json=body)
+            if reply.status_code in (404, 422):
+                return None
+            reply.raise_for_status()
+            result: dict[str, Any] = reply.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(f"Prefect does not answer ({type(error).__name__}); searching and ingesting go on without it", 5) from error
+        return result

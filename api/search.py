@@ -1,0 +1,48 @@
+"""`POST /v1/search`."""
+
+from typing import Annotated
+
+from litestar import Request, post
+from litestar.datastructures import State
+from litestar.params import Body
+
+from api.auth import requires
+from api.contracts import HitReply, SearchReply, SearchRequest
+from api.keys import Key
+from api.platform import Platform
+from tasks.retrieve import Hit, Query, retrieve
+
+MAX_BODY = 1024 * 1024
+
+
+@post(
+    "/v1/search",
+    status_code=200,
+    guards=[requires("reader")],
+    summary="Search",
+    operation_id="search",
+    tags=["Search"],
+    sync_to_thread=True,
+    request_max_body_size=MAX_BODY,
+)
+def search(data: Annotated[SearchRequest, Body(title="Search")], request: Request[None, Key, State], platform: Platform) -> SearchReply:
+    """Finds the passages that are nearest to a question, on the live release or on the one you name."""
+    query = Query(
+        text=data.query,
+        k=data.k,
+        mode=data.mode,
+        filter=data.filter,
+        release=data.release,
+        min_release=data.min_release,
+        exact=data.exact,
+        always=request.auth.filter,
+    )
+    found = retrieve(platform.reader, platform.model.get(), query)
+    return SearchReply(found.release, found.as_of, list(found.degraded), [hit_reply(hit) for hit in found.hits], found.timings_ms)
+
+
+def hit_reply(hit: Hit) -> HitReply:
+    """A hit as the wire shows it."""
+    chunk = hit.chunk
+    span = (chunk.start, chunk.end)
+    return HitReply(chunk.chunk_id, chunk.doc_id, hit.score, chunk.text, chunk.title, chunk.uri, list(chunk.heading), span, chunk.metadata)

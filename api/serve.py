@@ -1,0 +1,46 @@
+"""The API process: `python -m api.serve`."""
+
+import logging
+import sys
+
+import uvicorn
+
+from api.app import create_app
+from api.keys import Keys, ensure_admin
+from api.platform import ModelInBackground, Platform
+from api.runs import Runs
+from index.embedder import SentenceTransformerEmbedder
+from index.errors import Misconfigured
+from index.settings import Settings
+from index.store import open_store
+
+STOP_WITHIN_S = 4
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def main() -> None:
+    """Serves until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    settings = Settings()
+    keys = Keys(settings.home / "keys.json")
+    ensure_admin(keys, settings.admin_key_file)
+    model = ModelInBackground(lambda: SentenceTransformerEmbedder(settings.embedder))
+    platform = Platform(settings, open_store(settings.index, settings.home), model)
+    runs = Runs(settings.prefect_url, settings.prefect_ui)
+    uvicorn.run(
+        create_app(platform, keys, runs),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Misconfigured as error:
+        sys.exit(str(error))

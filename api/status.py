@@ -1,0 +1,98 @@
+"""What became of a document: its newest revision, in the inbox or in the ledger."""
+
+from collections.abc import Sequence
+
+from api.contracts import DocumentReply
+from api.keys import Key
+from api.platform import Platform
+from index import filters
+from index.documents import Entry, State
+from index.errors import NotFound
+from index.inbox import Waiting
+
+
+def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:
+    """The newest revision of one document; `NotFound` if it was never seen, or is not for this key."""
+    # The inbox first: a write that leaves it between the two looks is in the ledger by then.
+    waiting = platform.store.inbox.pending().get(doc_id)
+    entry = platform.store.ledger.get([doc_id]).get(doc_id)
+    if entry and not readable(entry, key):
+        entry = waiting = None
+    if waiting and (entry is None or waiting.revision > entry.revision):
+        return waiting_reply(waiting)
+    if entry is None:
+        raise NotFound(f"document {doc_id!r} was never seen here")
+    return entry_reply(platform, entry)
+
+
+def is_processed(platform: Platform, doc_id: str, revision: int) -> bool:
+    """Whether a release contains this revision, or a newer one, or it was set aside."""
+    entry = platform.store.ledger.get([doc_id]).get(doc_id)
+    return entry is not None and entry.revision >= revision and entry.release <= platform.store.log.state.newest
+
+
+def page(platform: Platform, key: Key, state: State | None, after: str, limit: int) -> list[DocumentReply]:
+    """At most `limit` documents after a doc_id, in order of doc_id."""
+    pending = platform.store.inbox.pending()
+    replies = {entry.doc_id: entry_reply(platform, entry) for entry in _entries(platform, key, state, after, limit)}
+    for doc_id, waiting in pending.items():
+        if doc_id > after and not key.filter and waiting.revision > (replies[doc_id].revision if doc_id in replies else 0):
+            replies[doc_id] = waiting_reply(waiting)
+    wanted = [reply for reply in replies.values() if state in (None, reply.state)]
+    return sorted(wanted, key=lambda reply: reply.doc_id)[:limit]
+
+
+def readable(entry: Entry, key: Key) -> bool:
+    """Whether the key's own filter lets it see the document."""
+    record = {name: getattr(entry, name) for name in (*filters.COLUMNS, "metadata")}
+    return filters.matches(filters.parse(key.filter), record)
+
+
+def entry_reply(platform: Platform, entry: Entry) -> DocumentReply:
+    """A ledger row as the wire shows it."""
+    log = platform.store.log
+    indexed = entry.state in ("indexed", "duplicate")
+    return DocumentReply(
+        doc_id=entry.doc_id,
+        revision=entry.revision,
+        state=entry.state,
+        accepted_at=entry.accepted_at,
+        searchable_at=log.first_served(entry.release) if indexed else None,
+        served=indexed and log.state.live >= entry.release,
+        release=entry.release if indexed or entry.state == "deleted" else None,
+        chunks=entry.chunks,
+        duplicate_of=entry.duplicate_of,
+        reason=entry.reason,
+        title=entry.title,
+        uri=entry.uri,
+    )
+
+
+def waiting_reply(waiting: Waiting) -> DocumentReply:
+    """An accepted write that is not in a release yet."""
+    return DocumentReply(
+        doc_id=waiting.doc_id,
+        revision=waiting.revision,
+        state="accepted",
+        accepted_at=waiting.accepted_at,
+        searchable_at=None,
+        served=False,
+        release=None,
+        chunks=0,
+        duplicate_of=None,
+        reason=None,
+    )
+
+
+def _entries(platform: Platform, key: Key, state: State | None, after: str, limit: int) -> Sequence[Entry]:
+    """Enough ledger rows to fill a page of those that the key may see."""
+    if state == "accepted":
+        return []
+    found: list[Entry] = []
+    while len(found) < limit:
+        rows = platform.store.ledger.page(state, after, limit)
+        found += [entry for entry in rows if readable(entry, key)]
+        if len(rows) < limit:
+            break
+        after = rows[-1].doc_id
+    return found

@@ -1,0 +1,118 @@
+"""What runs on one machine, each part with its command; and the environment they share."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.probes import Answers, PollsForRuns, Probe, Survives, WritesItsPid
+from index.settings import Settings
+
+_DAY_S = 24 * 3600
+# Of another Prefect server: half of it mixed with ours would be a database that nobody meant.
+_FOREIGN = ("PREFECT_PROFILE", "PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A program that belongs to the platform and runs as long as it does.
+
+    `what` and `where` are for people. `nice` is added to the priority number: a higher one waits for lower ones.
+    `stops_last` parts are needed by the others to stop in order.
+    """
+
+    name: str
+    what: str
+    where: str
+    command: tuple[str, ...]
+    up: Probe
+    nice: int = 0
+    stops_last: bool = False
+
+
+def parts(settings: Settings) -> tuple[Part, ...]:
+    """The parts in the order of their start. The API comes first and has priority: somebody waits for it."""
+    api = Part("api", "HTTP API", api_url(settings), _python("api.serve"), Answers(f"{api_url(settings)}/health/live"))
+    ingester = Part(
+        "ingester", "takes documents into the index", _log(settings, "ingester"), _python("flows.ingester"), _ready(settings), nice=5
+    )
+    flows = Part("flows", "scheduled flows", _log(settings, "flows"), _python("flows.serve"), _served(settings), nice=10)
+    return (api, *_prefect(settings), ingester, flows)
+
+
+def _prefect(settings: Settings) -> tuple[Part, ...]:
+    if settings.prefect_api_url:
+        return ()
+    command = _python("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port))
+    up = Answers(f"{settings.prefect_url}/health")
+    return (Part("prefect", "schedules and runs, with a UI", settings.prefect_ui, command, up, nice=5, stops_last=True),)
+
+
+def _python(*module_and_arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *module_and_arguments)
+
+
+def _ready(settings: Settings) -> WritesItsPid:
+    return WritesItsPid(settings.home / "run" / "ingester.ready")
+
+
+def _served(settings: Settings) -> Probe:
+    # Somebody else's server may want credentials that only the flows have.
+    return Survives(10) if settings.prefect_api_url else PollsForRuns(settings.prefect_url)
+
+
+def logs(settings: Settings) -> Path:
+    """The folder of the parts' logs."""
+    return settings.home / "logs"
+
+
+def _log(settings: Settings, name: str) -> str:
+    return shown(logs(settings) / f"{name}.log")
+
+
+def shown(path: Path) -> str:
+    """A path as people on this machine would type it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def api_url(settings: Settings) -> str:
+    """Where this machine's API is reached from this machine, whatever the command line is told to use."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - a comparison, nothing is bound
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What all parts find in their environment: what the user set, within what one home needs."""
+    kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
+    return _preferences(settings) | kept | _fixed(settings)
+
+
+def _preferences(settings: Settings) -> dict[str, str]:
+    """Ours unless the user has set them."""
+    return {
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        # The vacuum deletes nothing but events unless told; runs are kept as long as proven releases.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * _DAY_S),
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # seconds; 10 by default, felt by whoever starts an evaluation
+        "TOKENIZERS_PARALLELISM": "false",
+    } | ({"HF_HUB_OFFLINE": "1"} if settings.embedder is None else {})
+
+
+def _fixed(settings: Settings) -> dict[str, str]:
+    database = f"sqlite+aiosqlite:///{settings.home}/prefect/prefect.db"
+    return {
+        "GROUNDWORK_HOME": str(settings.home),
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_API_DATABASE_CONNECTION_URL": database,
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
+        "PREFECT_API_URL": settings.prefect_url,
+        "PREFECT_LOGGING_COLORS": "false",
+        "PYTHONUNBUFFERED": "1",  # a log says what happened when it happened
+        # Nothing about this installation is sent to anybody.
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "RAGAS_DO_NOT_TRACK": "true",
+        "GX_ANALYTICS_ENABLED": "false",
+    }

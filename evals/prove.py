@@ -1,0 +1,85 @@
+"""From an evaluation to a proven release: it must not be significantly worse than the last proven one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from evals import dataset
+from evals.gate import Comparison, not_significantly_worse
+from evals.ranking import NDCG
+from index.evaluations import Evaluation, as_json
+from index.store import Store
+
+BY = "evaluate"
+# A release on which most golden questions can't be measured has not been shown to be good.
+MIN_MEASURED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Whether the release is proven by this evaluation, and why or why not; `comparison` is with release `baseline`."""
+
+    proven: bool
+    reason: str
+    comparison: Comparison | None = None
+    baseline: int | None = None
+
+
+def prove(store: Store, evaluation: Evaluation) -> Proof:
+    """Marks the release as proven when the evaluation is complete and not significantly worse than the last proof."""
+    store.log.refresh()
+    status = store.log.get(evaluation.release).status
+    if status != "checked":
+        return Proof(proven=False, reason=f"release {evaluation.release} is {status}: only a checked release can become proven")
+    if gap := coverage_gap(evaluation):
+        return Proof(proven=False, reason=gap)
+    baseline = baseline_of(store, evaluation)
+    comparison = not_significantly_worse(values_of(evaluation), values_of(baseline)) if baseline else None
+    proof = _decide(baseline, comparison)
+    if proof.proven:
+        detail = {"scores": as_json(evaluation.scores), "evaluation": evaluation.id}
+        store.log.append("proven", evaluation.release, BY, reason=proof.reason, detail=detail)
+    return proof
+
+
+def coverage_gap(evaluation: Evaluation) -> str | None:
+    """What is missing for the evaluation to be a full one; None when nothing is."""
+    if evaluation.state != "completed":
+        return f"the evaluation {evaluation.state}"
+    if evaluation.dataset != dataset.DEFAULT:
+        return f"it was evaluated on {evaluation.dataset!r}; only the default golden set proves a release"
+    golden = dataset.load()
+    asked = {row["id"] for row in evaluation.questions}
+    if missing := [question for question in golden if question.id not in asked]:
+        return f"a sample of {len(asked)} questions was asked; all {len(asked) + len(missing)} are needed to prove a release"
+    answerable = [question for question in golden if question.answerable]
+    measured = len(values_of(evaluation))
+    if measured < MIN_MEASURED * len(answerable):
+        return f"only {measured} of {len(answerable)} golden questions could be measured: their passages are not in this release"
+    return None
+
+
+def baseline_of(store: Store, evaluation: Evaluation) -> Evaluation | None:
+    """The evaluation that proved the newest proven release before this one."""
+    proofs = [event for event in store.log.events if event.kind == "proven" and event.release < evaluation.release]
+    if not proofs:
+        return None
+    newest = max(proofs, key=lambda event: (event.release, event.seq))
+    return store.evaluations.get(newest.detail.get("evaluation", ""))
+
+
+def values_of(evaluation: Evaluation) -> dict[str, float]:
+    """nDCG@10 by question id, of the questions that were measured."""
+    values: dict[str, Any] = {row["id"]: row["metrics"].get(NDCG) for row in evaluation.questions}
+    return {question: value for question, value in values.items() if value is not None}
+
+
+def _decide(baseline: Evaluation | None, comparison: Comparison | None) -> Proof:
+    if baseline is None or comparison is None:
+        return Proof(proven=True, reason="there is no earlier proof to compare with")
+    if comparison.delta is None:
+        reason = f"no golden question is left that proven release {baseline.release} was measured on"
+        return Proof(proven=True, reason=reason, comparison=comparison, baseline=baseline.release)
+    change = f"{NDCG} {comparison.delta:+.3f} ({comparison.low:+.3f} to {comparison.high:+.3f})"
+    against = f"{change} against proven release {baseline.release} on {comparison.questions} questions"
+    verdict = "not significantly worse" if comparison.holds else "significantly worse"
+    return Proof(comparison.holds, f"{verdict}: {against}", comparison, baseline.release)

@@ -1,0 +1,143 @@
+"""The report of an evaluation: Markdown for people, with the chart in it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evals import chart, judge, ranking
+from evals.answers import ABSTENTION
+from evals.ranking import NDCG
+from index.evaluations import Evaluation, Score
+
+WORST = 5
+SHOWN_HITS = 3
+MAX_LISTED = 20
+BAR_CELLS = 10
+MEANINGS = {
+    ranking.NDCG: "Do the passages that answer come first?",
+    ranking.RECALL: "How many of them are among the first 10?",
+    ranking.MRR: "How high is the first of them? (1/rank)",
+    ranking.CONTEXT_PRECISION: "RAGAS: which share of the 10 found answers the question? (few passages do, so it is low by nature)",
+    ranking.CONTEXT_RECALL: "RAGAS: which share of what answers was found?",
+    ABSTENTION: "Is there an answer when the documents hold one, and only then?",
+    judge.FAITHFULNESS: "RAGAS, by the judge: does the answer say only what the passages say?",
+    judge.ANSWER_RELEVANCY: "RAGAS, by the judge: does the answer answer the question?",
+}
+
+
+def markdown(evaluation: Evaluation, earlier: Sequence[Evaluation] = (), verdict: str = "") -> str:
+    """The whole report.
+
+    Args:
+        evaluation: the one to report, with its questions.
+        earlier: others, for the chart of scores over releases.
+        verdict: whether the release is proven by it, and why.
+    """
+    sections = [
+        _head(evaluation, verdict),
+        _scores(evaluation.scores),
+        _answered(evaluation.questions),
+        _picture(evaluation, earlier),
+        _worst(evaluation.questions),
+        _stale(evaluation.questions),
+        _unmeasured(evaluation.questions),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _head(evaluation: Evaluation, verdict: str) -> str:
+    seconds = (evaluation.ended_at - evaluation.started_at).total_seconds()
+    when = f"{evaluation.ended_at:%Y-%m-%d %H:%M} UTC"
+    facts = f"{len(evaluation.questions)} questions of the golden set **{evaluation.dataset}**, asked in {seconds:.0f} s, finished {when}."
+    return "\n\n".join(part for part in (f"# Release {evaluation.release}, evaluated", facts, f"> {verdict}" if verdict else "") if part)
+
+
+def _scores(scores: Sequence[Score]) -> str:
+    lines = ["| metric | score | | 95 % interval | measured | asks |", "|:--|--:|:--|:--|--:|:--|"]
+    return "\n".join([*lines, *(_score_line(score) for score in scores)])
+
+
+def _score_line(score: Score) -> str:
+    meaning = MEANINGS.get(score.metric, "")
+    if score.value is None:
+        return f"| **{score.metric}** | – | | unmeasured | 0 of {score.of} | {meaning} |"
+    interval = f"{score.low:.3f} – {score.high:.3f}"
+    return f"| **{score.metric}** | {score.value:.3f} | `{_bar(score.value)}` | {interval} | {score.measured} of {score.of} | {meaning} |"
+
+
+def _bar(value: float) -> str:
+    full = round(min(max(value, 0.0), 1.0) * BAR_CELLS)
+    return "█" * full + "░" * (BAR_CELLS - full)
+
+
+def _answered(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How often there was an answer: the accuracy alone hides which of the two went wrong."""
+    asked = [row for row in rows if row.get("grounded") is not None]
+    if not asked:
+        return ""
+    answerable = [row["grounded"] for row in asked if row["answerable"]]
+    others = [row["grounded"] for row in asked if not row["answerable"]]
+    return (
+        f"Answered {sum(answerable)} of {len(answerable)} questions that have an answer in the documents; "
+        f"declined {len(others) - sum(others)} of {len(others)} that have none."
+    )
+
+
+def _picture(evaluation: Evaluation, earlier: Sequence[Evaluation]) -> str:
+    if all(score.value is None for score in evaluation.scores):
+        return ""
+    svg = chart.as_svg(chart.draw(chart.comparable(evaluation, earlier)))
+    return f"![Scores over releases]({chart.as_data_uri(svg)})"
+
+
+def _worst(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The questions that ranked worst; none when all are perfect."""
+    imperfect = [row for row in rows if (row["metrics"].get(NDCG) or 0.0) < 1.0 and row["metrics"].get(NDCG) is not None]
+    worst = sorted(imperfect, key=lambda row: (row["metrics"][NDCG], row["id"]))[:WORST]
+    return "\n\n".join(["## Where it went worst", *map(_question, worst)]) if worst else ""
+
+
+def _question(row: Mapping[str, Any]) -> str:
+    found = [hit for hit in row["found"] if hit["relevant"]]
+    rank = f"first at rank {row['found'].index(found[0]) + 1}" if found else f"not among the first {ranking.K}"
+    lines = [f"### {_inline(row['question'])}", f"{NDCG} {row['metrics'][NDCG]:.2f}, the answer was {rank}. It stands in:", ""]
+    lines += [f"- `{_code(passage['doc_id'])}`: “{_inline(passage['quote'])}”" for passage in row["passages"]]
+    lines += ["", "Found instead:" if not found else "Found:", ""]
+    return "\n".join([*lines, *(_hit(n, hit) for n, hit in enumerate(row["found"][:SHOWN_HITS], 1))])
+
+
+def _hit(n: int, hit: Mapping[str, Any]) -> str:
+    place = f", under {_inline(hit['heading'])}" if hit["heading"] else ""
+    return f"{n}. `{_code(hit['doc_id'])}`{place}{' ✓' if hit['relevant'] else ''}"
+
+
+def _stale(rows: Sequence[Mapping[str, Any]]) -> str:
+    stale = [(row, reason) for row in rows for reason in row["stale"]]
+    if not stale:
+        return ""
+    count = len({row["id"] for row, _ in stale})
+    intro = f"{count} golden questions were left out: what answers them is not in this release as it was quoted. Not counted as misses."
+    lines = [f"- {row['id']} “{_inline(row['question'])}”: {_inline(reason)}" for row, reason in stale[:MAX_LISTED]]
+    return "\n\n".join(["## Stale questions", intro, "\n".join(lines + _more(len(stale)))])
+
+
+def _unmeasured(rows: Sequence[Mapping[str, Any]]) -> str:
+    reasons = Counter((metric, reason) for row in rows for metric, reason in row.get("unmeasured", {}).items())
+    if not reasons:
+        return ""
+    lines = [f"- {metric}, {count} times: {_inline(reason)}" for (metric, reason), count in reasons.most_common(MAX_LISTED)]
+    return "\n\n".join(["## Not measured", "\n".join(lines + _more(len(reasons)))])
+
+
+def _more(count: int) -> list[str]:
+    return [f"- … and {count - MAX_LISTED} more"] if count > MAX_LISTED else []
+
+
+def _inline(text: str) -> str:
+    """Text of a document or a person on one line, with nothing in it that Markdown or HTML would act on."""
+    escaped = "".join(f"\\{character}" if character in "\\`*_[]#|~" else character for character in " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    return text.replace("`", "'")

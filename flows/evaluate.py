@@ -1,0 +1,168 @@
+"""The `evaluate` flow: scores a release on golden questions, reports it, and proves it when it holds."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar, cast
+from uuid import UUID
+
+import prefect
+from prefect import Flow, Task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.runtime import flow_run as current_run
+from prefect.states import Completed
+from pydantic import SecretStr
+
+from evals import report
+from evals.answers import AnsweredQuestion, Ask
+from evals.dataset import DEFAULT
+from evals.evaluate import Request
+from evals.evaluate import evaluate as evaluate_release
+from evals.judge import Judge
+from evals.prove import prove
+from evals.ranking import NDCG
+from index.embedder import Embedder, SentenceTransformerEmbedder
+from index.evaluations import Evaluation
+from index.search import Reader
+from index.settings import Settings
+from index.store import Store, open_store
+from tasks.answer import Generator, Question, answer
+from tasks.extract import ExtractiveGenerator
+from tasks.generate import ChatGenerator, Endpoint
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ARTIFACT = "evaluation-report"
+EXCEPTION_PREFIX = "Flow run encountered an exception: "
+DESCRIPTION = (
+    "Asks the golden questions on a release and scores what it finds: RAGAS context precision and recall, nDCG@10, recall@10, MRR@10, "
+    "whether it answers only what the documents hold, and, with a judge configured, RAGAS faithfulness and answer relevancy. "
+    "A full evaluation that is not significantly worse than the last one proves the release. The report is the run's artifact."
+)
+
+
+class Progress:
+    """Tells how far the evaluation is: a line and the bar in the Prefect UI, four times a step."""
+
+    def __init__(self) -> None:
+        self._artifact = cast(UUID, create_progress_artifact(0.0, description="evaluation"))
+        self._told = ("", -1)
+
+    def __call__(self, step: str, done: int, of: int) -> None:
+        """`done` of `of` questions are through this step."""
+        told = (step, 4 * done // of)
+        if told != self._told:
+            self._told = told
+            print(f"{step}: {done} of {of} questions")
+            # The judge's step reports from inside an event loop, where Prefect would hand back a coroutine.
+            update = cast(Any, update_progress_artifact)
+            update(self._artifact, 100 * done / of, description=f"{step}: {done} of {of}", _sync=True)
+
+
+def as_task_run(step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs one step as a Prefect task run; its arguments are live objects, so nothing is cached or stored."""
+    name = getattr(step, "__name__", type(step).__name__).replace("_", " ")
+    return Task(step, name=name, cache_policy=NO_CACHE, persist_result=False)(*args, **kwargs)
+
+
+def run_name() -> str:
+    """What the run is called in the Prefect UI."""
+    asked: dict[str, Any] = current_run.parameters
+    size = f", {asked['sample']} questions" if asked.get("sample") else ""
+    return f"evaluate release {asked.get('release') or 'live'} on {asked.get('dataset', DEFAULT)}{size}"
+
+
+def record_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 - Prefect passes these names
+    """Stores the evaluation as failed, so that whoever asked for it over HTTP learns why."""
+    settings = Settings()
+    store = open_store(settings.index, settings.home)
+    if store.evaluations.get(str(flow_run.id)) is None:
+        evaluation = failed(str(flow_run.id), flow_run.parameters, flow_run.start_time, state.message, store.log.state.live)
+        store.evaluations.write(evaluation)
+
+
+def failed(identifier: str, asked: dict[str, Any], started_at: datetime | None, message: str | None, live: int) -> Evaluation:
+    """The record of an evaluation that did not get to its end; `message` is of the run's last state."""
+    now = datetime.now(UTC)
+    return Evaluation(
+        id=identifier,
+        release=asked.get("release") or live,
+        dataset=asked.get("dataset") or DEFAULT,
+        state="failed",
+        reason=(message or "the run ended without a reason").removeprefix(EXCEPTION_PREFIX),
+        started_at=started_at or now,
+        ended_at=now,
+    )
+
+
+@prefect.flow(
+    name="evaluate",
+    description=DESCRIPTION,
+    flow_run_name=run_name,
+    log_prints=True,
+    on_failure=[record_failure],
+    on_crashed=[record_failure],
+    on_cancellation=[record_failure],
+)
+def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | None = None) -> State[Any]:
+    """Scores a release (the live one unless told otherwise), optionally on `sample` of the questions."""
+    settings = Settings()
+    store = open_store(settings.index, settings.home)
+    reader = store.reader()
+    number = reader.view(release).release.number
+    print(f"evaluating release {number} on the golden set {dataset!r}")
+    embedder = as_task_run(load_embedder, settings.embedder)
+    request = Request(str(current_run.id), number, dataset, sample)
+    ask = asker(reader, embedder, generators(settings, embedder), number)
+    evaluation = evaluate_release(reader, embedder, request, Progress(), ask, judge(settings), as_task_run)
+    verdict = as_task_run(conclude, store, evaluation)
+    print(verdict)
+    ndcg = evaluation.score(NDCG)
+    value = f"{ndcg.value:.3f}" if ndcg and ndcg.value is not None else "unmeasured"
+    return Completed(message=f"Release {number}: {NDCG} {value}. {verdict}")
+
+
+def load_embedder(model: str | None) -> Embedder:
+    """The embedder that the settings name."""
+    return SentenceTransformerEmbedder(model)
+
+
+def conclude(store: Store, evaluation: Evaluation) -> str:
+    """Stores the evaluation, proves the release if it holds, and shows the report; returns the verdict."""
+    earlier = store.evaluations.all()
+    store.evaluations.write(evaluation)
+    proof = prove(store, evaluation)
+    verdict = f"Release {evaluation.release} is {'proven' if proof.proven else 'not proven'}: {proof.reason}."
+    markdown = report.markdown(evaluation, earlier, verdict)
+    create_markdown_artifact(markdown, key=ARTIFACT, description=f"Release {evaluation.release} on {evaluation.dataset}")
+    return verdict
+
+
+def asker(reader: Reader, embedder: Embedder, answered_by: list[Generator], release: int) -> Ask:
+    """Asks a question on one release, as the API would."""
+
+    def ask(text: str) -> AnsweredQuestion:
+        answered = answer(reader, embedder, answered_by, Question(text, release=release))
+        return AnsweredQuestion(answered.text, answered.grounded, tuple(hit.chunk.text for hit in answered.retrieved.hits))
+
+    return ask
+
+
+def generators(settings: Settings, embedder: Embedder) -> list[Generator]:
+    """What answers: the configured model first, the sentences of the sources when it fails or there is none."""
+    extractive = ExtractiveGenerator(embedder)
+    if not (settings.llm_url and settings.llm_model):
+        return [extractive]
+    return [ChatGenerator(Endpoint(settings.llm_url, settings.llm_model, _secret(settings.llm_key) or "none")), extractive]
+
+
+def judge(settings: Settings) -> Judge | None:
+    """The configured judge, if there is one."""
+    if not (settings.judge_url and settings.judge_model):
+        return None
+    return Judge(settings.judge_url, settings.judge_model, _secret(settings.judge_key))
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""

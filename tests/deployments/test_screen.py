@@ -1,0 +1,72 @@
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from deployments.parts import Part
+from deployments.probes import Survives
+from deployments.screen import Addresses, Screen
+
+API = Part("api", "HTTP API", "http://127.0.0.1:8000", ("python",), Survives(0))
+
+
+@pytest.fixture
+def page():
+    return io.StringIO()
+
+
+@pytest.fixture
+def screen(page):
+    return Screen(Console(file=page, highlight=False, width=60))
+
+
+def test_each_part_has_one_line_however_narrow_the_terminal(screen, page):
+    screen.up(API, 3.14, again=False)
+    screen.died(API, "killed by SIGKILL", 0.5)
+    screen.up(API, 2.0, again=True)
+    first, second, third = page.getvalue().splitlines()
+    assert first.split() == ["✓", "api", "HTTP", "API", "http://127.0.0.1:8000", "3.1", "s"]
+    assert second.split(maxsplit=2) == ["!", "api", "killed by SIGKILL, starts again in 0.5 s"]
+    assert "HTTP API, again" in third
+
+
+def test_without_a_terminal_progress_is_a_line_every_ten_percent(screen, page):
+    for done in range(0, 201, 5):
+        screen.indexing(done, 200)
+    lines = page.getvalue().splitlines()
+    assert len(lines) == 11
+    assert (lines[0].strip(), lines[-1].strip()) == ("indexing the sample: 0 of 200 (0 %)", "indexing the sample: 200 of 200 (100 %)")
+
+
+def test_ready_says_where_everything_is_and_what_is_missing(screen, page):
+    screen.ready(Addresses("http://127.0.0.1:8000", "http://127.0.0.1:4200", "data/admin.key", "data/logs"), [API])
+    shown = page.getvalue()
+    assert "Groundwork is ready" in shown
+    for address in ("http://127.0.0.1:8000/schema", "http://127.0.0.1:4200", "data/admin.key", "data/logs", "api is not up yet"):
+        assert address in shown
+
+
+def test_text_of_documents_is_shown_as_it_is(screen, page):
+    screen.answer({"answer": "A list is written [a, b] [1].", "citations": [{"n": 1, "doc_id": "sample:[x]"}]})
+    assert "A list is written [a, b] [1]." in page.getvalue()
+    assert "[1] sample:[x]" in page.getvalue()
+
+
+def test_the_end_of_the_log_is_shown_when_a_part_keeps_dying(screen, page):
+    screen.gave_up(API, "ended with exit code 1", ["Traceback", "ValueError: [bad] value"])
+    assert "api keeps dying (ended with exit code 1)" in page.getvalue()
+    assert "ValueError: [bad] value" in page.getvalue()
+
+
+def test_a_reader_that_went_away_does_not_end_the_run():
+    program = (
+        "import sys; from deployments.screen import Screen; s = Screen(); s.stopping(); s.stopped(0.1, []); print('on', file=sys.stderr)"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "on\n")
