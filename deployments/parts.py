@@ -91,9 +91,9 @@ def _preferences(settings: Settings) -> dict[str, str]:
     """Ours unless the user has set them."""
     return {
         "PREFECT_LOGGING_LEVEL": "INFO",
-        # The vacuum deletes nothing but events unless told; runs are kept as long as proven releases.
+        # The vacuum deletes nothing but events unless told.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * _DAY_S),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(7 * _DAY_S),
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",  # seconds; 10 by default, felt by whoever starts an evaluation
         "TOKENIZERS_PARALLELISM": "false",
     } | ({"HF_HUB_OFFLINE": "1"} if settings.embedder is None else {})

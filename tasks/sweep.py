@@ -9,8 +9,8 @@ from tasks.discover import Source
 
 MAX_REMOVED_SHARE = 0.1
 MIN_REMOVED = 5
-SEGMENT_DOCUMENTS = 100
-SEGMENT_BYTES = 8 * 1024 * 1024
+SEGMENT_DOCUMENTS = 20
+SEGMENT_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)

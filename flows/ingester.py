@@ -1,0 +1,100 @@
+"""The ingester: a warm process that takes the inbox to the index. `python -m flows.ingester`."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from threading import Event
+from time import monotonic
+
+from flows.ingest import Drain
+from flows.recorder import Recorder
+from index.embedder import SentenceTransformerEmbedder
+from index.errors import Misconfigured
+from index.settings import Settings
+from index.store import Store, open_store
+from tasks.chunk import Chunker
+from tasks.discover import SampleSource
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+from tasks.sweep import sweep
+from tasks.validate import Contract
+
+POLL_S = 0.05
+IDLE_BEFORE_FOLDING_S = 5.0
+_log = logging.getLogger("groundwork.ingester")
+
+
+def main() -> None:
+    """Runs until SIGTERM; the batch in hand is finished first."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    settings = Settings()
+    store = open_store(settings.index, settings.home)
+    with store.lease("writer") as lease:
+        if not lease.acquire(lambda: _log.warning("another ingester holds the lease; waiting for it to end"), stop.is_set):
+            return
+        tools = make_tools(settings)
+        publisher = Publisher(store, tools)
+        publisher.take_over()
+        if settings.first_start_file.exists():
+            sweep_sample(store, settings)
+        recorder = Recorder()
+        recorder.start()
+        tools.contract.documents({"warm up": "Great Expectations takes seconds to import"})
+        _mark_ready(settings)
+        run(Drain(store, publisher, tools, stop.is_set, stop.wait), recorder, settings, stop)
+
+
+def make_tools(settings: Settings) -> Tools:
+    """Loads the model and what is sized for it."""
+    embedder = SentenceTransformerEmbedder(settings.embedder)
+    chunker = Chunker(embedder.tokenizer(), embedder.max_tokens)
+    return Tools(embedder, chunker, Contract(embedder.dimensions, embedder.max_tokens))
+
+
+def run(drain: Drain, recorder: Recorder, settings: Settings, stop: Event) -> None:
+    """Batch after batch while there is work; folds when there is none, or when it is due."""
+    idle_since, folded = monotonic(), True
+    while not stop.is_set():
+        outcomes = drain.next_batch()
+        if outcomes:
+            recorder.record(outcomes)
+            drain.fold_if_due()
+            idle_since, folded = monotonic(), False
+            continue
+        if drain.store.inbox.is_empty():
+            settings.first_start_file.unlink(missing_ok=True)
+            if not folded and drain.batches and monotonic() - idle_since > IDLE_BEFORE_FOLDING_S:
+                drain.fold()
+                drain.batches, folded = 0, True
+        stop.wait(POLL_S)
+
+
+def sweep_sample(store: Store, settings: Settings) -> None:
+    """Puts the sample into the inbox on the very first start."""
+    swept = sweep(store, SampleSource())
+    planned = len(store.inbox.pending()) + swept.changes.unchanged
+    settings.first_start_file.write_text(json.dumps({"documents": planned}))
+    _log.info("first start: %d documents of the sample are waiting", planned)
+
+
+def _mark_ready(settings: Settings) -> None:
+    folder = settings.home / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ingester.ready").write_text(str(os.getpid()))
+    _log.info("ready")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Misconfigured as error:
+        sys.exit(str(error))
+    # Prefect's client threads may still wait for a server that is gone; they must not hold up the end.
+    logging.shutdown()
+    os._exit(0)

@@ -1,0 +1,128 @@
+"""Shows the ingester's work in Prefect: one flow run per burst, one task run per batch, an artifact at its end.
+
+Recording happens in a thread of its own, behind a bounded queue. When Prefect is slow or gone, records are
+dropped; the work that they tell of is never delayed, failed or repeated.
+"""
+
+import logging
+from collections.abc import Sequence
+from queue import Empty, Full, Queue
+from threading import Thread
+from time import monotonic
+
+import httpx
+from prefect import flow, task
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import PrefectException
+from prefect.states import Completed, Running
+
+from tasks.batch import Outcome
+
+QUIET_S = 10.0
+LONGEST_S = 300.0
+MAX_TASK_RUNS = 30
+MAX_ROWS = 200
+_log = logging.getLogger("groundwork.recorder")
+
+
+@flow(name="ingest", description="A burst of documents from the inbox to the index, batch after batch.")
+def ingest() -> None:
+    """Names the flow that bursts are recorded under; the ingester does the work itself."""
+
+
+@task(name="index batch", description="Parse, chunk, validate, embed, publish and check one batch; it ends in one release.")
+def index_batch() -> None:
+    """Names the task that batches are recorded under."""
+
+
+class Recorder:
+    """Takes outcomes from the ingester and tells Prefect about them."""
+
+    def __init__(self) -> None:
+        self._queue: Queue[Sequence[Outcome]] = Queue(maxsize=1000)
+        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begins to record. The thread ends with the process, whatever Prefect does."""
+        self._thread.start()
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Takes note of a batch; never blocks."""
+        try:
+            self._queue.put_nowait(outcomes)
+        except Full:
+            _log.warning("Prefect is too slow to record every batch; one is left out")
+
+    def _run(self) -> None:
+        while True:
+            outcomes = self._queue.get()
+            try:
+                self._burst(outcomes)
+            except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError) as error:
+                _log.warning("Prefect did not take the record of a burst: %s", type(error).__name__)
+
+    def _burst(self, first: Sequence[Outcome]) -> None:
+        """One flow run: it stays open until nothing has come for a while, and not for ever."""
+        with get_client(sync_client=True) as client:
+            run = client.create_flow_run(
+                ingest, name=f"from release {first[0].release}" if first else None, state=Running(), tags=["ingest"]
+            )
+            rows = [*first]
+            recorded = _record_tasks(client, run, first, 0)
+            began = last = monotonic()
+            while monotonic() - last < QUIET_S and monotonic() - began < LONGEST_S:
+                try:
+                    outcomes = self._queue.get(timeout=0.5)
+                except Empty:
+                    continue
+                last = monotonic()
+                rows += outcomes
+                recorded = _record_tasks(client, run, outcomes, recorded)
+            client.create_artifact(
+                ArtifactCreate(
+                    key="ingest-burst", type="markdown", description="What this burst did", data=report(rows), flow_run_id=run.id
+                )
+            )
+            client.set_flow_run_state(run.id, Completed(message=summary(rows)), force=True)
+
+
+def summary(rows: Sequence[Outcome]) -> str:
+    """One line about a burst."""
+    quarantined = sum(len(row.quarantined) for row in rows)
+    aside = f", {quarantined} quarantined" if quarantined else ""
+    return (
+        f"{sum(row.documents for row in rows)} documents in {len(rows)} batches, {sum(row.embedded for row in rows)} texts embedded{aside}"
+    )
+
+
+def report(rows: Sequence[Outcome]) -> str:
+    """A burst as a Markdown table, newest batches last."""
+    head = "| release | documents | chunks written | deleted | embedded | quarantined | seconds |\n|---:|---:|---:|---:|---:|---:|---:|"
+    lines = [
+        f"| {row.release} | {row.documents} | {row.written} | {row.deleted} | {row.embedded} | {len(row.quarantined)} "
+        f"| {sum(row.seconds.values()):.2f} |"
+        for row in rows[-MAX_ROWS:]
+    ]
+    steps: dict[str, float] = {}
+    for row in rows:
+        for step, seconds in row.seconds.items():
+            steps[step] = steps.get(step, 0.0) + seconds
+    spent = "\n".join(f"| {step} | {seconds:.2f} |" for step, seconds in steps.items())
+    names = [f"- `{doc_id}`" for row in rows for doc_id in row.quarantined][:50]
+    quarantined = "\n\n### Quarantined\n\n" + "\n".join(names) if names else ""
+    return (
+        f"## {summary(rows)}\n\n{head}\n"
+        + "\n".join(lines)
+        + f"\n\n### Where the time went\n\n| step | seconds |\n|---|---:|\n{spent}{quarantined}"
+    )
+
+
+def _record_tasks(client: SyncPrefectClient, run: FlowRun, outcomes: Sequence[Outcome], recorded: int) -> int:
+    for outcome in outcomes:
+        if recorded < MAX_TASK_RUNS:
+            state: State[None] = Completed(message=summary([outcome]))
+            client.create_task_run(index_batch, run.id, dynamic_key=str(recorded), name=f"release {outcome.release}", state=state)
+            recorded += 1
+    return recorded

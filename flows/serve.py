@@ -1,0 +1,102 @@
+"""Serves the deployments with their schedules: `python -m flows.serve`."""
+
+import logging
+import sys
+from datetime import timedelta
+from time import sleep
+from typing import Any, cast
+
+import httpx
+from prefect import Flow, serve
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron, Interval
+
+from flows.evaluate import evaluate
+from flows.maintain import maintain
+from flows.rollback import rollback
+from flows.sweep import sweep
+from index.errors import Misconfigured
+from index.settings import Settings
+from tasks.discover import SAMPLE, sources
+
+_log = logging.getLogger("groundwork.flows")
+SWEEP_EVERY = timedelta(minutes=5)
+SWEEP_SAMPLE_EVERY = timedelta(hours=1)
+MAINTAIN_EVERY = timedelta(minutes=15)
+EVALUATE_AT = "30 2 * * *"
+
+
+def deployments(settings: Settings) -> list[RunnerDeployment]:
+    """All that people find under Deployments in the Prefect UI."""
+    sweeps = [
+        _deployment(
+            sweep,
+            name=f"sweep-{name}",
+            parameters={"source": name},
+            schedule=Interval(SWEEP_SAMPLE_EVERY if name == SAMPLE else SWEEP_EVERY),
+            tags=["ingest"],
+            description=f"Keeps the index equal to the source '{name}'.",
+        )
+        for name in sources(settings.sources, settings.sample)
+    ]
+    return [
+        *sweeps,
+        _deployment(
+            evaluate,
+            name="evaluate",
+            schedule=Cron(EVALUATE_AT),
+            tags=["quality"],
+            description="Scores a release on golden questions; nightly, and whenever you like.",
+        ),
+        _deployment(
+            maintain,
+            name="maintain",
+            schedule=Interval(MAINTAIN_EVERY),
+            tags=["upkeep"],
+            description="Keeps searches fast and the disk bounded.",
+        ),
+        _deployment(rollback, name="rollback", tags=["releases"], description="Serves an earlier release; fill in 'to' or leave it empty."),
+        _deployment(
+            rollback,
+            name="resume",
+            parameters={"resume": True},
+            tags=["releases"],
+            description="Follows the newest checked release again.",
+        ),
+    ]
+
+
+def _deployment(what: Flow[..., Any], **facts: Any) -> RunnerDeployment:
+    """One at a time of each: a second run waits for the first."""
+    return cast(RunnerDeployment, what.to_deployment(concurrency_limit=1, **facts))
+
+
+def wait_for_server(api_url: str, pause_s: float = 0.5) -> None:
+    """Waits until Prefect's server answers, however long that takes."""
+    waited = 0.0
+    while True:
+        try:
+            if httpx.get(f"{api_url}/health", timeout=5).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        waited += pause_s
+        if waited % 30 == 0:
+            _log.warning("still waiting for the Prefect server at %s", api_url)
+        sleep(pause_s)
+
+
+def main() -> None:
+    """Serves until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = Settings()
+    wait_for_server(settings.prefect_url)
+    serve(*deployments(settings), print_starting_message=False)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Misconfigured as error:
+        sys.exit(str(error))

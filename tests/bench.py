@@ -1,0 +1,76 @@
+"""A whole index in a temporary folder: write in one line, search in one line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from index.documents import Draft, Write
+from index.releases import Release
+from index.search import Reader
+from index.store import Store, open_store
+from tasks.batch import Outcome, run_batch
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+from tasks.retrieve import Query, Retrieved, retrieve
+from tests.fakes import HashingEmbedder
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The ingester's side (`store`, `publisher`, `tools`) and the side that serves (`reader`), as if in two processes."""
+
+    store: Store
+    publisher: Publisher
+    reader: Reader
+    tools: Tools
+    embedder: HashingEmbedder
+
+    @classmethod
+    def open(cls, folder: Path, tools: Tools, embedder: HashingEmbedder) -> Self:
+        """Opens the index in the folder and takes it over: an empty one gets release 1."""
+        store = open_store(str(folder), folder)
+        publisher = Publisher(store, tools)
+        publisher.take_over()
+        reader = open_store(str(folder), folder).reader()
+        reader.follow()
+        return cls(store, publisher, reader, tools, embedder)
+
+    @property
+    def live(self) -> Release:
+        """The release that readers see."""
+        return self.reader.view().release
+
+    def put(self, doc_id: str, text: str, **facts: Any) -> Outcome:
+        """Takes one document through inbox and pipeline as a batch of its own."""
+        return self.ingest(Draft(doc_id, content=text.encode(), **facts))
+
+    def delete(self, doc_id: str) -> Outcome:
+        """Takes one deletion through inbox and pipeline as a batch of its own."""
+        return self.ingest(Draft(doc_id, "delete"))
+
+    def ingest(self, *drafts: Draft) -> Outcome:
+        """Accepts the drafts and makes them one release."""
+        self.accept(*drafts)
+        [outcome] = self.drain()
+        return outcome
+
+    def accept(self, *drafts: Draft) -> list[Write]:
+        """Puts the drafts into the inbox, as one segment."""
+        return self.store.inbox.accept(drafts)
+
+    def drain(self) -> list[Outcome]:
+        """Takes all that waits into the index as one batch."""
+        names = [segment.name for segment in self.store.inbox.segments()]
+        outcomes = run_batch(self.store, self.publisher, self.tools, [write for name in names for write in self.store.inbox.read(name)])
+        self.store.inbox.acknowledge(names)
+        self.reader.follow()
+        return outcomes
+
+    def search(self, text: str, **query: Any) -> Retrieved:
+        """Searches the live release, or the one named by `release`."""
+        self.reader.follow()
+        return retrieve(self.reader, self.embedder, Query(text, **query))
+
+    def found(self, text: str, **query: Any) -> list[str]:
+        """The documents of the hits, best first."""
+        return list(dict.fromkeys(hit.chunk.doc_id for hit in self.search(text, **query).hits))
