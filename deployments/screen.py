@@ -113,12 +113,15 @@ class Screen:
         self._console.print(Text(command), soft_wrap=True)
 
     def answer(self, reply: dict[str, Any]) -> None:
-        """An answer of the API and the passages it cites, by `POST /v1/answers`."""
+        """A reply to `POST /v1/answers`: the text and the documents it cites."""
         self._say("\nand it answers:\n")
         width = min(_WIDEST, self._console.width)
         self._console.print(Padding(Text(str(reply["answer"])), (0, 0, 0, 2)), width=width)
+        cited: dict[str, str] = {}
         for citation in reply.get("citations", ()):
-            self._console.print(Text(f"  [{citation['n']}] {citation['doc_id']}", style="dim"), soft_wrap=True)
+            cited[citation["doc_id"]] = f"{cited.get(citation['doc_id'], '')}[{citation['n']}]"
+        for doc_id, numbers in cited.items():
+            self._console.print(Text(f"  {numbers} {doc_id}", style="dim"), soft_wrap=True)
 
     def close(self) -> None:
         """How to end it."""

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from evals import report
 from evals.answers import AnsweredQuestion, Ask
-from evals.dataset import DEFAULT
+from evals.dataset import DEFAULT, load
+from evals.dataset import sample as sample_of
 from evals.evaluate import Request
 from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
@@ -63,14 +64,15 @@ class Progress:
 def as_task_run(step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs one step as a Prefect task run; its arguments are live objects, so nothing is cached or stored."""
     name = getattr(step, "__name__", type(step).__name__).replace("_", " ")
-    return Task(step, name=name, cache_policy=NO_CACHE, persist_result=False)(*args, **kwargs)
+    return Task(step, name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(*args, **kwargs)
 
 
 def run_name() -> str:
     """What the run is called in the Prefect UI."""
     asked: dict[str, Any] = current_run.parameters
     size = f", {asked['sample']} questions" if asked.get("sample") else ""
-    return f"evaluate release {asked.get('release') or 'live'} on {asked.get('dataset', DEFAULT)}{size}"
+    release = f"release {asked['release']}" if asked.get("release") else "the live release"
+    return f"evaluate {release} on {asked.get('dataset', DEFAULT)}{size}"
 
 
 def record_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 - Prefect passes these names
@@ -101,6 +103,7 @@ def failed(identifier: str, asked: dict[str, Any], started_at: datetime | None, 
     description=DESCRIPTION,
     flow_run_name=run_name,
     log_prints=True,
+    persist_result=False,
     on_failure=[record_failure],
     on_crashed=[record_failure],
     on_cancellation=[record_failure],
@@ -111,6 +114,7 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     store = open_store(settings.index, settings.home)
     reader = store.reader()
     number = reader.view(release).release.number
+    sample_of(load(dataset), sample)  # a wrong name or size fails here, before the model is loaded
     print(f"evaluating release {number} on the golden set {dataset!r}")
     embedder = as_task_run(load_embedder, settings.embedder)
     request = Request(str(current_run.id), number, dataset, sample)

@@ -13,6 +13,7 @@ from tasks.maintain import Maintenance
 
 @flow(
     name="maintain",
+    flow_run_name="maintain",
     description="Folds new rows into the indexes, retires old releases, cleans versions and originals that nothing needs.",
 )
 def maintain() -> None:

@@ -13,6 +13,7 @@ from tasks.rollback import Moved, held_documents, target_of_rollback
 
 @flow(
     name="rollback",
+    flow_run_name="rollback to {to}, resume {resume}",
     description="Serves an earlier release and stays on it until somebody resumes. The HTTP API does the same without Prefect.",
 )
 def rollback(to: int | None = None, before: datetime | None = None, reason: str = "from the Prefect UI", resume: bool = False) -> None:

@@ -15,6 +15,7 @@ EXAMPLES = 20
 
 @flow(
     name="sweep",
+    flow_run_name="sweep {source}",
     description="Compares a source with what is indexed and puts new, changed and removed documents into the inbox.",
     log_prints=True,
 )

@@ -4,6 +4,9 @@ Every literal is rendered by LanceDB's own expression builder; no text of a call
 """
 
 import json
+import math
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
@@ -17,6 +20,7 @@ OPERATORS = ("in", "gt", "gte", "lt", "lte")
 Scalar = str | int | float | bool
 Ordered = TypeVar("Ordered", str, float)
 Operator = Literal["in", "gt", "gte", "lt", "lte"]
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,19 @@ def _check_field(name: str, known: Mapping[str, str] | None) -> None:
 def _term(name: str, operator: str, value: Any) -> Term:
     if operator == "in":
         values = value if isinstance(value, list) else [value]
-        if not values or not all(isinstance(item, str | int | float | bool) for item in values):
-            raise BadRequest(f"filter.{name}: 'in' takes a list of strings, numbers or booleans that is not empty")
+        if not values or not all(_is_scalar(item) for item in values):
+            raise BadRequest(f"filter.{name}: give a string, a number or a boolean, or {{'in': [...]}} with at least one of these")
         return Term(name, "in", tuple(values))
     if operator not in OPERATORS:
         raise BadRequest(f"filter.{name}: unknown operator {operator!r}; use {', '.join(OPERATORS)}")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not _is_scalar(value):
         raise BadRequest(f"filter.{name}: {operator!r} compares with a string or a number")
     return Term(name, cast(Operator, operator), (value,))
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a value compares: text, a boolean, or a number that a double holds (NaN is on neither side of a comparison)."""
+    return abs(value) <= sys.float_info.max if isinstance(value, int | float) else isinstance(value, str)
 
 
 def _sql(term: Term) -> str:
@@ -100,15 +109,13 @@ def _sql(term: Term) -> str:
 
 
 def _equals(value: str, item: Scalar) -> str:
-    if isinstance(item, bool):
-        return f"{value} = {lit(str(item).lower()).to_sql()}"
-    if isinstance(item, str):
-        return f"{value} = {lit(item).to_sql()}"
+    if isinstance(item, str | bool):
+        return f"{value} = {lit(_text(item)).to_sql()}"
     return f"TRY_CAST({value} AS DOUBLE) = {lit(float(item)).to_sql()}"
 
 
 def _column_condition(term: Term) -> Expr:
-    values = [str(value) for value in term.values]
+    values = [_text(value) for value in term.values]
     if term.operator == "in":
         return col(term.field).isin(values)
     column, bound = col(term.field), lit(values[0])
@@ -116,29 +123,32 @@ def _column_condition(term: Term) -> Expr:
 
 
 def _holds(term: Term, value: Any) -> bool:
+    """Decides as `_sql` does: columns compare as text; metadata as text, or as numbers when the filter has a number."""
     if value is None:
         return False
-    if term.operator == "in":
-        return any(_same(value, item) for item in term.values)
-    bound = term.values[0]
-    if isinstance(bound, str):
-        return _compares(term.operator, str(value), bound)
-    try:
-        return _compares(term.operator, float(value), float(bound))
-    except ValueError:
-        return False
+    return any(_compares(term, _text(value), item) for item in term.values)
 
 
-def _compares(operator: Operator, left: Ordered, bound: Ordered) -> bool:
-    return {"lt": left < bound, "lte": left <= bound, "gt": left > bound, "gte": left >= bound}[operator]
+def _compares(term: Term, text: str, item: Scalar) -> bool:
+    if term.field in COLUMNS or isinstance(item, str | bool):
+        return _ordered(term.operator, text, _text(item))
+    number = _number(text)
+    return number is not None and _ordered(term.operator, number, float(item))
 
 
-def _same(value: Any, item: Scalar) -> bool:
-    if isinstance(item, bool) or isinstance(value, bool):
-        return str(value).lower() == str(item).lower()
-    if isinstance(item, str):
-        return str(value) == item
-    try:
-        return float(value) == float(item)
-    except ValueError:
-        return False
+def _ordered(operator: Operator, left: Ordered, right: Ordered) -> bool:
+    results = {"in": left == right, "lt": left < right, "lte": left <= right, "gt": left > right, "gte": left >= right}
+    return results[operator]
+
+
+def _text(value: Scalar) -> str:
+    """A scalar as SQL's `json_get_string` shows it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(text: str) -> float | None:
+    """A number as SQL's `TRY_CAST` reads it; NaN sorts above all others there."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return math.inf if math.isnan(number) else number

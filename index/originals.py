@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -17,10 +18,11 @@ class Originals:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, content: bytes) -> str:
-        """Stores the bytes durably and returns their hash."""
+        """Stores the bytes durably and returns their hash; bytes that are there already are as young as new ones."""
         digest = content_hash(content)
         path = self._path(digest)
-        if path.exists():
+        with suppress(FileNotFoundError):
+            os.utime(path)
             return digest
         path.parent.mkdir(exist_ok=True)
         staged = path.with_name(f"{digest}.{uuid.uuid4().hex[:8]}")

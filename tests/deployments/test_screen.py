@@ -55,6 +55,12 @@ def test_text_of_documents_is_shown_as_it_is(screen, page):
     assert "[1] sample:[x]" in page.getvalue()
 
 
+def test_a_document_that_is_cited_twice_is_listed_once(screen, page):
+    cited = [{"n": 1, "doc_id": "sample:prefect"}, {"n": 2, "doc_id": "sample:lancedb"}, {"n": 3, "doc_id": "sample:prefect"}]
+    screen.answer({"answer": "Prefect [1] and LanceDB [2], says Prefect [3].", "citations": cited})
+    assert [line.strip() for line in page.getvalue().splitlines()[-2:]] == ["[1][3] sample:prefect", "[2] sample:lancedb"]
+
+
 def test_the_end_of_the_log_is_shown_when_a_part_keeps_dying(screen, page):
     screen.gave_up(API, "ended with exit code 1", ["Traceback", "ValueError: [bad] value"])
     assert "api keeps dying (ended with exit code 1)" in page.getvalue()

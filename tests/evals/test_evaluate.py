@@ -1,0 +1,104 @@
+from datetime import timedelta
+
+import pytest
+
+from evals import dataset
+from evals.answers import AnsweredQuestion
+from evals.evaluate import Request, evaluate
+from index.errors import BadRequest, Conflict, NotFound, Unavailable
+from tasks.retrieve import Query, retrieve
+from tests.fakes import HashingEmbedder
+
+
+def test_the_full_set_is_scored_by_what_search_serves(golden_library):
+    reader, embedder = golden_library.store.reader(), golden_library.embedder
+    evaluation = evaluate(reader, embedder, Request("e1"))
+    answerable = sum(question.answerable for question in dataset.load())
+    assert (evaluation.id, evaluation.release, evaluation.state, len(evaluation.questions)) == ("e1", 1, "completed", len(dataset.load()))
+    assert [score.metric for score in evaluation.scores] == ["nDCG@10", "recall@10", "MRR@10", "context_precision", "context_recall"]
+    assert {(score.measured, score.of) for score in evaluation.scores} == {(answerable, answerable)}
+    assert all(0 < score.low <= score.value <= score.high <= 1 for score in evaluation.scores)
+    row = evaluation.questions[0]
+    served = retrieve(reader, embedder, Query(row["question"], k=10, release=1)).hits
+    assert [found["chunk_id"] for found in row["found"]] == [hit.chunk.chunk_id for hit in served]
+    assert [found["relevant"] for found in row["found"]] == [hit.chunk.chunk_id in row["relevant"] for hit in served]
+    assert evaluation.ended_at - evaluation.started_at < timedelta(seconds=30)
+
+
+def test_an_evaluation_survives_its_table(golden_library):
+    evaluations = golden_library.store.evaluations
+    evaluation = evaluate(golden_library.store.reader(), golden_library.embedder, Request("e2", sample=5))
+    evaluations.write(evaluation)
+    assert evaluations.get("e2") == evaluation
+
+
+def test_a_sample_asks_that_many_questions(golden_library):
+    evaluation = evaluate(golden_library.store.reader(), golden_library.embedder, Request("e3", sample=7))
+    assert len(evaluation.questions) == 7
+    assert evaluation.scores[0].of <= 7
+
+
+def test_stale_questions_are_reported_and_left_out(library):
+    question = next(question for question in dataset.sample(dataset.load(), 20) if len(question.passages) == 1)
+    passage = question.passages[0]
+    library.release({passage.doc_id: f"Before. {passage.quote} After."})
+    evaluation = evaluate(library.store.reader(), library.embedder, Request("e4", sample=20))
+    measured = [row for row in evaluation.questions if row["metrics"]]
+    assert question.id in [row["id"] for row in measured]
+    assert evaluation.scores[0].measured == len(measured) < evaluation.scores[0].of
+    others = [row for row in evaluation.questions if row["answerable"] and row not in measured]
+    assert all("is not in this release" in row["stale"][0] or "no longer says" in row["stale"][0] for row in others)
+
+
+def test_a_release_without_rows_measures_nothing(library):
+    library.release({})
+    evaluation = evaluate(library.store.reader(), library.embedder, Request("e5", sample=5))
+    assert {score.value for score in evaluation.scores} == {None}
+
+
+def test_answers_are_scored_on_the_questions_that_are_not_stale(golden_library):
+    def ask(text):
+        if "?" not in text:
+            raise Unavailable("cannot read that")
+        return AnsweredQuestion("It is so.", grounded=True, contexts=("It is so.",))
+
+    evaluation = evaluate(golden_library.store.reader(), golden_library.embedder, Request("e6", sample=40), ask=ask)
+    score = evaluation.score("abstention_accuracy")
+    asked = [row for row in evaluation.questions if "?" in row["question"]]
+    assert (score.measured, score.of) == (len(asked), 40)
+    assert score.value == pytest.approx(sum(row["answerable"] for row in asked) / len(asked))
+    failed = next(row for row in evaluation.questions if "?" not in row["question"])
+    assert failed["unmeasured"] == {"abstention_accuracy": "cannot read that"}
+
+
+def test_each_step_is_run_by_the_runner_and_tells_its_progress(golden_library):
+    steps, told = [], []
+
+    def run(step, *args, **kwargs):
+        steps.append(step.__name__)
+        return step(*args, **kwargs)
+
+    def ask(text):
+        return AnsweredQuestion("", grounded=False, contexts=())
+
+    evaluate(
+        golden_library.store.reader(), golden_library.embedder, Request("e7", sample=2), lambda *step: told.append(step), ask=ask, run=run
+    )
+    assert steps == ["resolve_questions", "retrieve_passages", "ask_questions"]
+    assert told == [("searching", 1, 2), ("searching", 2, 2), ("answering", 1, 2), ("answering", 2, 2)]
+
+
+def test_another_embedder_than_the_release_was_made_by_is_refused(golden_library):
+    other = HashingEmbedder()
+    other.fingerprint = "another"
+    with pytest.raises(Conflict, match="GROUNDWORK_EMBEDDER"):
+        evaluate(golden_library.store.reader(), other, Request("e8"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [(Request("e", release=9), NotFound), (Request("e", dataset="none"), NotFound), (Request("e", sample=0), BadRequest)],
+)
+def test_what_does_not_exist_is_an_error_that_says_so(golden_library, request_, error):
+    with pytest.raises(error):
+        evaluate(golden_library.store.reader(), golden_library.embedder, request_)

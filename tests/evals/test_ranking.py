@@ -1,0 +1,51 @@
+import os
+import warnings
+from math import log2
+
+import pytest
+
+from evals import ranking
+from evals.ranking import CONTEXT_PRECISION, CONTEXT_RECALL, MRR, NDCG, RECALL
+
+
+def test_the_figures_of_a_ranking_by_hand():
+    values = ranking.measure({"q": ["x", "a", "y", "b"]}, {"q": {"a", "b", "c"}})["q"]
+    ideal = 1 + 1 / log2(3) + 1 / log2(4)
+    assert values[NDCG] == pytest.approx((1 / log2(3) + 1 / log2(5)) / ideal)
+    assert values[RECALL] == pytest.approx(2 / 3)
+    assert values[MRR] == 0.5
+    assert values[CONTEXT_PRECISION] == 0.5
+    assert values[CONTEXT_RECALL] == pytest.approx(2 / 3)
+
+
+def test_a_perfect_and_a_useless_ranking():
+    values = ranking.measure({"perfect": ["a"], "useless": ["x"]}, {"perfect": {"a"}, "useless": {"a"}})
+    assert values["perfect"] == dict.fromkeys(ranking.METRICS, 1.0)
+    assert values["useless"] == dict.fromkeys(ranking.METRICS, 0.0)
+
+
+def test_only_the_first_ten_count():
+    others = [f"x{n}" for n in range(10)]
+    assert ranking.measure({"q": [*others, "a"]}, {"q": {"a"}})["q"] == dict.fromkeys(ranking.METRICS, 0.0)
+    assert ranking.measure({"q": [*others[:9], "a"]}, {"q": {"a"}})["q"][MRR] == pytest.approx(0.1)
+
+
+def test_nothing_found_is_no_recall_but_precision_is_unmeasured():
+    values = ranking.measure({"q": []}, {"q": {"a"}})["q"]
+    assert values[RECALL] == values[NDCG] == values[MRR] == values[CONTEXT_RECALL] == 0.0
+    assert values[CONTEXT_PRECISION] is None
+
+
+def test_no_questions_give_no_values():
+    assert ranking.measure({}, {}) == {}
+
+
+def test_ragas_warns_of_nothing_and_leaves_no_user_id():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ranking.measure({"q": ["a"]}, {"q": {"a"}})
+    from ragas import _analytics
+
+    assert _analytics.do_not_track()
+    assert _analytics.USER_DATA_DIR_NAME == os.devnull
+    assert _analytics.get_userid().startswith("anonymous-")

@@ -1,0 +1,99 @@
+import base64
+import re
+from datetime import UTC, datetime, timedelta
+
+from evals import report
+from index.evaluations import Evaluation, Score
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SCORES = (Score("nDCG@10", 0.7, 0.6, 0.8, 3, 4), Score("faithfulness", None, None, None, 0, 4))
+
+
+def row(identifier, ndcg, question="Who?", stale=(), found=(), **more):
+    metrics = {} if ndcg is None else {"nDCG@10": ndcg}
+    passages = [{"doc_id": "manual", "quote": "Ada wrote it"}]
+    return {
+        "id": identifier,
+        "question": question,
+        "answerable": True,
+        "passages": passages,
+        "stale": list(stale),
+        "found": list(found),
+        "metrics": metrics,
+        **more,
+    }
+
+
+def hit(doc_id, relevant=False, heading=""):
+    return {"chunk_id": doc_id, "doc_id": doc_id, "heading": heading, "relevant": relevant}
+
+
+def evaluation(*rows, scores=SCORES, release=4):
+    return Evaluation("e", release, "default", "completed", None, AT, AT + timedelta(seconds=21), scores, rows)
+
+
+def test_the_scores_stand_in_a_table_with_interval_and_what_was_measured():
+    markdown = report.markdown(evaluation(row("q1", 1.0)), verdict="Release 4 is proven.")
+    assert markdown.startswith("# Release 4, evaluated")
+    assert "> Release 4 is proven." in markdown
+    assert "| **nDCG@10** | 0.700 | `███████░░░` | 0.600 – 0.800 | 3 of 4 |" in markdown
+    assert "| **faithfulness** | – | | unmeasured | 0 of 4 |" in markdown
+    assert "in 21 s, finished 2026-03-01 12:00 UTC" in markdown
+
+
+def test_the_chart_is_in_it_as_a_picture_that_needs_no_other_file():
+    markdown = report.markdown(evaluation(row("q1", 1.0)))
+    encoded = re.search(r"!\[Scores over releases\]\(data:image/svg\+xml;base64,([^)]+)\)", markdown).group(1)
+    svg = base64.b64decode(encoded).decode()
+    assert svg.startswith("<svg")
+    assert "nDCG@10 · 0.70" in svg
+    assert "href" not in svg.replace("xmlns:xlink", "")
+
+
+def test_the_five_worst_questions_are_shown_with_what_was_found_instead():
+    found = [hit("other"), hit("manual", relevant=True, heading="Authors > Ada")]
+    rows = [row(f"q{n}", n / 10, f"Question {n}?", found=found) for n in range(8)]
+    markdown = report.markdown(evaluation(*rows))
+    assert [f"### Question {n}?" in markdown for n in range(8)] == [True] * 5 + [False] * 3
+    assert "nDCG@10 0.00, the answer was first at rank 2. It stands in:\n\n- `manual`: “Ada wrote it”" in markdown
+    assert "2. `manual`, under Authors > Ada ✓" in markdown
+
+
+def test_a_question_whose_answer_was_not_found_says_so():
+    markdown = report.markdown(evaluation(row("q1", 0.0, found=[hit("other")])))
+    assert "not among the first 10" in markdown
+    assert "Found instead:\n\n1. `other`" in markdown
+
+
+def test_perfect_questions_are_not_called_the_worst():
+    assert "worst" not in report.markdown(evaluation(row("q1", 1.0)))
+
+
+def test_stale_and_unmeasured_questions_are_listed_with_their_reasons():
+    stale = row("q1", None, "Old?", stale=["manual is not in this release"])
+    failed = [row(f"q{n}", 1.0, unmeasured={"faithfulness": "no verdict within 60 s"}) for n in (2, 3)]
+    markdown = report.markdown(evaluation(stale, *failed))
+    assert "1 golden questions were left out" in markdown
+    assert "- q1 “Old?”: manual is not in this release" in markdown
+    assert "- faithfulness, 2 times: no verdict within 60 s" in markdown
+
+
+def test_answers_given_and_declined_are_counted_apart():
+    rows = [row("q1", 1.0, grounded=True), row("q2", 1.0, grounded=False), row("q3", None, grounded=False) | {"answerable": False}]
+    assert "Answered 1 of 2 questions that have an answer in the documents; declined 1 of 1 that have none." in report.markdown(
+        evaluation(*rows)
+    )
+
+
+def test_text_of_documents_can_not_change_the_page():
+    asked = row("q1", 0.0, "<img src=x onerror=alert(1)> [link](http://x) | *bold*\n# head")
+    markdown = report.markdown(evaluation(asked))
+    assert "<img" not in markdown
+    assert "### &lt;img src=x onerror=alert(1)> \\[link\\](http://x) \\| \\*bold\\* \\# head" in markdown
+
+
+def test_nothing_measured_is_a_report_without_a_chart():
+    nothing = (Score("nDCG@10", None, None, None, 0, 4),)
+    markdown = report.markdown(evaluation(row("q1", None, stale=["manual is not in this release"]), scores=nothing))
+    assert "data:image" not in markdown
+    assert "0 of 4" in markdown
