@@ -8,6 +8,8 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -22,8 +24,15 @@ def _become(parent: int, nice: int, program: list[str]) -> None:
     die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:  # it died before we had asked
         sys.exit(1)
-    os.nice(nice)
+    _yield_to_others(nice)
     os.execv(program[0], program)  # noqa: S606 - no shell is wanted: the program is run as given
+
+
+def _yield_to_others(nice: int) -> None:
+    os.nice(nice)
+    # Where Linux schedules by session, the number above counts within our session only; this is that of the session.
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 if __name__ == "__main__":

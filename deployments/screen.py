@@ -55,8 +55,8 @@ class Screen:
 
     def up(self, part: Part, seconds: float, *, again: bool) -> None:
         """One line per part as it comes up."""
-        what = f"{part.what}, again" if again else part.what
-        self._say(f"  [green]✓[/] [bold]{part.name:<9}[/]{what:<31} [cyan]{_plain(part.where):<30}[/] {seconds:5.1f} s")
+        name, where = f"{part.name:<9}", f"{_plain(part.where):<26}"
+        self._say(f"  [green]✓[/] [bold]{name}[/]{part.what:<31} [cyan]{where}[/] {seconds:5.1f} s{', again' if again else ''}")
 
     def died(self, part: Part, how: str, wait_s: float) -> None:
         """One line when a part is going to be restarted."""

@@ -64,7 +64,7 @@ class Progress:
 def as_task_run(step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs one step as a Prefect task run; its arguments are live objects, so nothing is cached or stored."""
     name = getattr(step, "__name__", type(step).__name__).replace("_", " ")
-    return Task(step, name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(*args, **kwargs)
+    return Task(step, name=name, task_run_name=name, log_prints=True, cache_policy=NO_CACHE, persist_result=False)(*args, **kwargs)
 
 
 def run_name() -> str:

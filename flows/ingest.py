@@ -31,7 +31,7 @@ class Drain:
     tools: Tools
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
-    batches: int = 0
+    unfolded: int = 0
     _failures: dict[str, int] = field(default_factory=dict)
 
     def next_batch(self) -> list[Outcome]:
@@ -52,21 +52,30 @@ class Drain:
             outcomes = recovered
         self._failures.clear()
         self.store.inbox.acknowledge(names)
-        self.batches += 1
+        self.unfolded += 1
         return outcomes
 
     def fold_if_due(self) -> None:
         """Folds the tail into the indexes now and then, so that searches stay as fast as they were."""
-        if self.batches >= FOLD_EVERY:
-            self.batches = 0
+        if self.unfolded >= FOLD_EVERY:
             self.fold()
+
+    def rest(self) -> None:
+        """What there is time for when nothing waits: fold what is not, publish what maintenance has folded meanwhile."""
+        if self.unfolded:
+            self.fold()
+        else:
+            self._giving_way(self.publisher.publish_maintenance)
 
     def fold(self) -> None:
         """Folds and publishes the folded state. Giving way to somebody else's commit is no failure."""
+        self.unfolded = 0
+        for step in (self.publisher.table.fold, self.store.ledger.fold, self.publisher.publish_maintenance):
+            self._giving_way(step)
+
+    def _giving_way(self, step: Callable[[], object]) -> None:
         try:
-            self.publisher.table.fold()
-            self.store.ledger.fold()
-            self.publisher.publish_maintenance()
+            step()
         except (OSError, RuntimeError, ValueError) as error:
             _log.warning("folding gave way, it is tried again later: %s", error)
 

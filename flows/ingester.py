@@ -22,7 +22,7 @@ from tasks.sweep import sweep
 from tasks.validate import Contract
 
 POLL_S = 0.05
-IDLE_BEFORE_FOLDING_S = 5.0
+IDLE_S = 5.0
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -59,19 +59,19 @@ def make_tools(settings: Settings) -> Tools:
 
 def run(drain: Drain, recorder: Recorder, settings: Settings, stop: Event) -> None:
     """Batch after batch while there is work; folds when there is none, or when it is due."""
-    idle_since, folded = monotonic(), True
+    idle_since = monotonic()
     while not stop.is_set():
         outcomes = drain.next_batch()
         if outcomes:
             recorder.record(outcomes)
             drain.fold_if_due()
-            idle_since, folded = monotonic(), False
+            idle_since = monotonic()
             continue
         if drain.store.inbox.is_empty():
             settings.first_start_file.unlink(missing_ok=True)
-            if not folded and drain.batches and monotonic() - idle_since > IDLE_BEFORE_FOLDING_S:
-                drain.fold()
-                drain.batches, folded = 0, True
+            if monotonic() - idle_since > IDLE_S:
+                drain.rest()
+                idle_since = monotonic()
         stop.wait(POLL_S)
 
 

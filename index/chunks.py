@@ -75,7 +75,9 @@ class ChunkTable:
     def __init__(self, db: DBConnection, generation: str, dimensions: int) -> None:
         self.generation = generation
         self._schema = schema.chunks(dimensions)
-        self._table: LanceTable = tables.open_or_create(db, table_name(generation), self._schema, "chunk_id", ("doc_id", "text_hash"))
+        self._table: LanceTable = tables.open_or_create(
+            db, table_name(generation), self._schema, "chunk_id", ("chunk_id", "doc_id", "text_hash")
+        )
 
     @property
     def version(self) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,10 +91,13 @@ def check_doc_id(doc_id: str) -> str:
 
 
 def check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The metadata itself; raises `BadRequest` unless it is flat JSON: strings, numbers, booleans."""
+    """The metadata itself; raises `BadRequest` unless it is flat JSON: strings, finite numbers of 64 bits, booleans."""
     for name, value in metadata.items():
         if not isinstance(value, str | int | float | bool):
             raise BadRequest(f"metadata.{name} must be a string, a number or a boolean")
+        fits = abs(value) < 2**63 if isinstance(value, int) else isinstance(value, str) or math.isfinite(value)
+        if not fits:
+            raise BadRequest(f"metadata.{name} must be finite and fit into 64 bits; send it as a string to keep it as it is")
     if len(json.dumps(metadata).encode()) > MAX_METADATA_BYTES:
         raise BadRequest(f"metadata must not be larger than {MAX_METADATA_BYTES} bytes as JSON")
     return metadata

@@ -49,7 +49,7 @@ class Evaluations:
     """The table of finished evaluations."""
 
     def __init__(self, db: DBConnection) -> None:
-        self._table: LanceTable = tables.open_or_create(db, "evaluations", schema.EVALUATIONS, "id")
+        self._table: LanceTable = tables.open_or_create(db, "evaluations", schema.EVALUATIONS, "id", ("id",))
 
     def write(self, evaluation: Evaluation) -> None:
         """Stores one evaluation by its id."""

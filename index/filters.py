@@ -1,17 +1,16 @@
 """Structured filters: from the caller's JSON to a condition on chunk rows, or on one record.
 
-Every literal is rendered by LanceDB's own expression builder; no text of a caller is pasted into SQL.
+A caller's text reaches SQL only through `_quoted`. LanceDB's own `Expr.to_sql` is not safe for that: it takes a doubled
+quote, or one after a backslash, for escaped already, so that a value could end its literal. (`Expr` as such is safe.)
 """
 
 import json
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
-
-from lancedb.expr import Expr, col, lit
 
 from index.errors import BadRequest
 
@@ -20,6 +19,7 @@ OPERATORS = ("in", "gt", "gte", "lt", "lte")
 Scalar = str | int | float | bool
 Ordered = TypeVar("Ordered", str, float)
 Operator = Literal["in", "gt", "gte", "lt", "lte"]
+_SIGNS = {"in": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE)
 
 
@@ -56,7 +56,7 @@ def condition(terms: tuple[Term, ...], hidden: list[str]) -> str | None:
     """The SQL condition for chunk rows, also without the documents in `hidden`; None when everything matches."""
     parts = [_sql(term) for term in terms]
     if hidden:
-        parts.append((~col("doc_id").isin(list(hidden))).to_sql())
+        parts.append(f"doc_id NOT IN {_quoted_list(hidden)}")
     return " AND ".join(f"({part})" for part in parts) or None
 
 
@@ -97,29 +97,28 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _sql(term: Term) -> str:
+    if term.field in COLUMNS and term.operator == "in":
+        return f"{term.field} IN {_quoted_list(_text(item) for item in term.values)}"
+    return " OR ".join(_comparison(term, item) for item in term.values)
+
+
+def _comparison(term: Term, item: Scalar) -> str:
     if term.field in COLUMNS:
-        return _column_condition(term).to_sql()
-    value = f"json_get_string(metadata, {lit(term.field.removeprefix('metadata.')).to_sql()})"
-    if term.operator == "in":
-        return " OR ".join(_equals(value, item) for item in term.values)
-    sign = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}[term.operator]
-    bound = term.values[0]
-    left = value if isinstance(bound, str) else f"TRY_CAST({value} AS DOUBLE)"
-    return f"{left} {sign} {lit(bound if isinstance(bound, str) else float(bound)).to_sql()}"
+        left, right = term.field, _quoted(_text(item))
+    else:
+        left, right = f"json_get_string(metadata, {_quoted(term.field.removeprefix('metadata.'))})", _quoted(_text(item))
+        if not isinstance(item, str | bool):
+            left, right = f"TRY_CAST({left} AS DOUBLE)", repr(float(item))
+    return f"{left} {_SIGNS[term.operator]} {right}"
 
 
-def _equals(value: str, item: Scalar) -> str:
-    if isinstance(item, str | bool):
-        return f"{value} = {lit(_text(item)).to_sql()}"
-    return f"TRY_CAST({value} AS DOUBLE) = {lit(float(item)).to_sql()}"
+def _quoted(text: str) -> str:
+    """The text as a literal of standard SQL, where a quote is doubled and nothing else is special."""
+    return "'" + text.replace("'", "''") + "'"
 
 
-def _column_condition(term: Term) -> Expr:
-    values = [_text(value) for value in term.values]
-    if term.operator == "in":
-        return col(term.field).isin(values)
-    column, bound = col(term.field), lit(values[0])
-    return {"gt": column.gt, "gte": column.gte, "lt": column.lt, "lte": column.lte}[term.operator](bound)
+def _quoted_list(texts: Iterable[str]) -> str:
+    return f"({', '.join(_quoted(text) for text in texts)})"
 
 
 def _holds(term: Term, value: Any) -> bool:

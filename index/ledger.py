@@ -21,8 +21,8 @@ class Ledger:
     """One row a document. The ingester writes; everybody may read."""
 
     def __init__(self, db: DBConnection) -> None:
-        self._table: LanceTable = tables.open_or_create(db, "documents", schema.DOCUMENTS, "doc_id", ("state",))
-        self._tombstones: LanceTable = tables.open_or_create(db, "tombstones", schema.TOMBSTONES, "doc_id")
+        self._table: LanceTable = tables.open_or_create(db, "documents", schema.DOCUMENTS, "doc_id", ("doc_id", "state"))
+        self._tombstones: LanceTable = tables.open_or_create(db, "tombstones", schema.TOMBSTONES, "doc_id", ("doc_id",))
 
     @property
     def version(self) -> int:

@@ -81,6 +81,7 @@ class ReleaseLog:
     """Reads and appends to the log; keeps what it has read. Safe to share between threads."""
 
     def __init__(self, db: DBConnection) -> None:
+        # No index on `seq`: with one, two processes that insert the same number both succeed.
         self._table: LanceTable = tables.open_or_create(db, "releases", schema.RELEASES, "seq")
         self._lock = RLock()
         self._version = -1

@@ -55,12 +55,15 @@ def open_store(uri: str, home: Path) -> Store:
     folder = home / "index" if "://" in uri else Path(uri)
     folder.mkdir(parents=True, exist_ok=True)
     db = tables.connect(uri)
-    return Store(
-        db=db,
-        folder=folder,
-        inbox=Inbox(folder / "inbox"),
-        originals=Originals(folder / "originals"),
-        ledger=Ledger(db),
-        log=ReleaseLog(db),
-        evaluations=Evaluations(db),
-    )
+    # On the first start several processes come here at once; none may use a table that another is still making.
+    with Lease(folder / "leases" / "opening") as alone:
+        alone.acquire(on_wait=lambda: None, poll_s=0.02)
+        return Store(
+            db=db,
+            folder=folder,
+            inbox=Inbox(folder / "inbox"),
+            originals=Originals(folder / "originals"),
+            ledger=Ledger(db),
+            log=ReleaseLog(db),
+            evaluations=Evaluations(db),
+        )

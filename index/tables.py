@@ -14,6 +14,8 @@ from lancedb.table import LanceTable
 
 # Rows of a query without a limit: LanceDB wants a number.
 ALL = 2**31 - 1
+# Fragments of this many rows are left alone by folding.
+TAIL_ROWS = 4096
 
 
 def connect(uri: str) -> DBConnection:
@@ -27,15 +29,16 @@ def exists(db: DBConnection, name: str) -> bool:
 
 
 def open_or_create(db: DBConnection, name: str, schema: pa.Schema, key: str, indexed: Sequence[str] = ()) -> LanceTable:
-    """The table; made with a primary key and BTREE indexes if it does not exist yet.
+    """The table; made with a primary key, and BTREE indexes on the `indexed` columns, if it does not exist yet.
 
-    Without the declared key two processes that upsert the same new key silently make duplicates.
+    Without the declared key two processes that insert the same new key silently make duplicates. So they do when the
+    key has a BTREE with rows in it (lancedb 0.40): index the key only where one process at a time writes.
     """
     if not exists(db, name):
         with suppress(ValueError):  # another process was faster
             table = cast(LanceTable, db.create_table(name, schema=schema))
             table.set_unenforced_primary_key(key)
-            for column in (key, *indexed):
+            for column in indexed:
                 table.create_index(column, config=BTree())
     table = open_existing(db, name)
     if key in table.schema.names:
@@ -49,8 +52,12 @@ def open_existing(db: DBConnection, name: str) -> LanceTable:
 
 
 def fold(table: LanceTable) -> None:
-    """Takes new rows into the indexes and merges small fragments."""
-    table.to_lance().optimize.compact_files(num_threads=1)
+    """Takes new rows into the indexes and merges the small fragments at the tail.
+
+    Only the tail: retained releases keep what a rewrite replaces, so rewriting the whole table each
+    time would multiply the disk it takes by the number of releases.
+    """
+    table.to_lance().optimize.compact_files(target_rows_per_fragment=TAIL_ROWS, num_threads=1)
     table.checkout_latest()
     table.to_lance().optimize.optimize_indices()
     table.checkout_latest()

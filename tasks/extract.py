@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import sentencex
+from cachetools import LRUCache
 
 from index.chunks import Chunk
 from index.embedder import Embedder, Vectors
@@ -18,6 +19,7 @@ NEAR_BEST = 0.85
 MAX_SENTENCES = 3
 MAX_CANDIDATES = 96
 MIN_WORDS = 4
+REMEMBERED_SENTENCES = 20_000
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s|#|\|)")
 
 
@@ -42,13 +44,15 @@ class ExtractiveGenerator:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+        # The same passages answer many questions: most of their sentences have been embedded before.
+        self._known: LRUCache[str, Vectors] = LRUCache(REMEMBERED_SENTENCES)
 
     def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
         """The best one to three sentences; not grounded when the best is too far from the question."""
         candidates = [sentence for hit in sources for sentence in sentences(hit.chunk)][:MAX_CANDIDATES]
         if not candidates:
             return Draft("", (), grounded=False)
-        vectors = self._embedder.embed([_in_context(sentence) for sentence in candidates])
+        vectors = self._vectors([_in_context(sentence) for sentence in candidates])
         similarity = vectors @ self._embedder.embed_query(question)
         best = float(similarity.max())
         if best < MIN_SIMILARITY:
@@ -56,6 +60,14 @@ class ExtractiveGenerator:
         chosen = _distinct([int(i) for i in np.argsort(-similarity) if similarity[i] >= best * NEAR_BEST], vectors, candidates)
         citations = tuple(cite(n, candidates[i].chunk, candidates[i].start, candidates[i].end) for n, i in enumerate(chosen, 1))
         return Draft(" ".join(f"{_plain(citation.quote)} [{citation.n}]" for citation in citations), citations, grounded=True)
+
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts, shape (texts, dimensions)."""
+        found = {text: self._known.get(text) for text in texts}
+        missing = [text for text, vector in found.items() if vector is None]
+        found |= dict(zip(missing, self._embedder.embed(missing), strict=True))
+        self._known.update(found)
+        return np.stack([found[text] for text in texts])
 
 
 def sentences(chunk: Chunk) -> Iterator[Sentence]:

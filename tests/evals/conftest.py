@@ -1,4 +1,5 @@
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -21,7 +22,7 @@ class Library:
     store: Store
     embedder: HashingEmbedder = field(default_factory=HashingEmbedder)
 
-    def release(self, documents):
+    def release(self, documents: Mapping[str, str]) -> int:
         """Adds the documents (text by id) and makes a release; returns its number."""
         chunker = Chunker(self.embedder.tokenizer(), self.embedder.max_tokens)
         table = self.store.chunk_table(generation_name(self.embedder, chunker.fingerprint), self.embedder.dimensions)
@@ -57,8 +58,8 @@ def golden_library(tmp_path_factory):
     return library
 
 
-def quoted_documents():
-    texts = defaultdict(list)
+def quoted_documents() -> dict[str, str]:
+    texts: defaultdict[str, list[str]] = defaultdict(list)
     for question in dataset.load():
         for passage in question.passages:
             texts[passage.doc_id].append(passage.quote)

@@ -6,12 +6,14 @@ from index.evaluations import Evaluation, Score
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def evaluation(release, value=0.5, day=0, of=100, state="completed", golden="default", metric="nDCG@10"):
+def evaluation(
+    release: int, value: float = 0.5, day: int = 0, of: int = 100, state: str = "completed", golden: str = "default"
+) -> Evaluation:
     at = AT + timedelta(days=day)
-    return Evaluation(f"{release}-{day}", release, golden, state, None, at, at, (Score(metric, value, 0.4, 0.6, of, of),))
+    return Evaluation(f"{release}-{day}", release, golden, state, None, at, at, (Score("nDCG@10", value, 0.4, 0.6, of, of),))
 
 
-def releases(found):
+def releases(found: list[Evaluation]) -> list[int]:
     return [item.release for item in found]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from evals import dataset
-from evals.dataset import GoldenQuestion, Passage
+from evals.dataset import GoldenQuestion, Passage, Relevance
 from index.chunks import Chunk
 from index.errors import BadRequest, Misconfigured, NotFound
 from tasks.discover import SampleSource
@@ -10,15 +10,15 @@ from tasks.parse import parse
 QUESTION = '{"id": "a", "question": "Why?", "answers": [{"doc_id": "d", "quote": "because"}], "reference": null}'
 
 
-def chunk(chunk_id, start, text):
+def chunk(chunk_id: str, start: int, text: str) -> Chunk:
     return Chunk(chunk_id, "d", 1, 0, text, None, None, "test", "text/plain", (), start, start + len(text), 1, "", "")
 
 
-def question(*quotes, doc_id="d"):
+def question(*quotes: str, doc_id: str = "d") -> GoldenQuestion:
     return GoldenQuestion("q", "Why?", tuple(Passage(doc_id, quote) for quote in quotes), None)
 
 
-def resolve(asked, *chunks):
+def resolve(asked: GoldenQuestion, *chunks: Chunk) -> Relevance:
     return dataset.resolve(asked, lambda doc_id: chunks if doc_id == "d" else ())
 
 
@@ -115,4 +115,4 @@ def test_a_question_is_stale_when_its_document_is_not_in_the_release():
 
 
 def test_a_question_without_an_answer_is_never_stale():
-    assert resolve(question()) == dataset.Relevance(frozenset(), ())
+    assert resolve(question()) == Relevance(frozenset(), ())

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -9,6 +11,9 @@ from index.errors import BadRequest, Conflict, NotFound, Unavailable
 from tasks.retrieve import Query, retrieve
 from tests.fakes import HashingEmbedder
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 def test_the_full_set_is_scored_by_what_search_serves(golden_library):
     reader, embedder = golden_library.store.reader(), golden_library.embedder
@@ -17,7 +22,10 @@ def test_the_full_set_is_scored_by_what_search_serves(golden_library):
     assert (evaluation.id, evaluation.release, evaluation.state, len(evaluation.questions)) == ("e1", 1, "completed", len(dataset.load()))
     assert [score.metric for score in evaluation.scores] == ["nDCG@10", "recall@10", "MRR@10", "context_precision", "context_recall"]
     assert {(score.measured, score.of) for score in evaluation.scores} == {(answerable, answerable)}
-    assert all(0 < score.low <= score.value <= score.high <= 1 for score in evaluation.scores)
+    for score in evaluation.scores:
+        bounds = [bound for bound in (score.low, score.value, score.high) if bound is not None]
+        assert [0, *bounds, 1] == sorted([0, *bounds, 1])
+        assert len(bounds) == 3
     row = evaluation.questions[0]
     served = retrieve(reader, embedder, Query(row["question"], k=10, release=1)).hits
     assert [found["chunk_id"] for found in row["found"]] == [hit.chunk.chunk_id for hit in served]
@@ -63,7 +71,7 @@ def test_answers_are_scored_on_the_questions_that_are_not_stale(golden_library):
         return AnsweredQuestion("It is so.", grounded=True, contexts=("It is so.",))
 
     evaluation = evaluate(golden_library.store.reader(), golden_library.embedder, Request("e6", sample=40), ask=ask)
-    score = evaluation.score("abstention_accuracy")
+    score = next(score for score in evaluation.scores if score.metric == "abstention_accuracy")
     asked = [row for row in evaluation.questions if "?" in row["question"]]
     assert (score.measured, score.of) == (len(asked), 40)
     assert score.value == pytest.approx(sum(row["answerable"] for row in asked) / len(asked))
@@ -72,18 +80,20 @@ def test_answers_are_scored_on_the_questions_that_are_not_stale(golden_library):
 
 
 def test_each_step_is_run_by_the_runner_and_tells_its_progress(golden_library):
-    steps, told = [], []
+    steps: list[str] = []
+    told: list[tuple[str, int, int]] = []
 
-    def run(step, *args, **kwargs):
+    def run(step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         steps.append(step.__name__)
         return step(*args, **kwargs)
 
     def ask(text):
         return AnsweredQuestion("", grounded=False, contexts=())
 
-    evaluate(
-        golden_library.store.reader(), golden_library.embedder, Request("e7", sample=2), lambda *step: told.append(step), ask=ask, run=run
-    )
+    def note(step: str, done: int, of: int) -> None:
+        told.append((step, done, of))
+
+    evaluate(golden_library.store.reader(), golden_library.embedder, Request("e7", sample=2), note, ask=ask, run=run)
     assert steps == ["resolve_questions", "retrieve_passages", "ask_questions"]
     assert told == [("searching", 1, 2), ("searching", 2, 2), ("answering", 1, 2), ("answering", 2, 2)]
 

@@ -1,19 +1,21 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evals.answers import AnsweredQuestion
+from evals.judge import Judge
 from flows.evaluate import asker, evaluate, failed, generators, judge
 from index.settings import Settings
 from tests.fakes import HashingEmbedder
 
 
-def settings(**values):
+def settings(**values: Any) -> Settings:
     return Settings(home=Path("unused"), **values)
 
 
 def test_the_flow_has_a_name_a_description_and_typed_parameters():
     assert evaluate.name == "evaluate"
-    assert "golden questions" in evaluate.description
+    assert "golden questions" in str(evaluate.description)
     assert {name: schema.get("default") for name, schema in evaluate.parameters.properties.items()} == {
         "release": None,
         "dataset": "default",
@@ -41,7 +43,7 @@ def test_there_is_a_judge_only_when_url_and_model_are_set():
     assert judge(settings()) is None
     assert judge(settings(judge_url="http://localhost/v1")) is None
     configured = judge(settings(judge_url="http://localhost/v1", judge_model="large", judge_key="k"))
-    assert (configured.url, configured.model, configured.key) == ("http://localhost/v1", "large", "k")
+    assert configured == Judge("http://localhost/v1", "large", "k")
 
 
 def test_a_failed_run_keeps_what_was_asked_and_why_it_failed():

@@ -1,6 +1,8 @@
 import base64
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from evals import report
 from index.evaluations import Evaluation, Score
@@ -9,7 +11,7 @@ AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SCORES = (Score("nDCG@10", 0.7, 0.6, 0.8, 3, 4), Score("faithfulness", None, None, None, 0, 4))
 
 
-def row(identifier, ndcg, question="Who?", stale=(), found=(), **more):
+def row(identifier: str, ndcg: float | None, question: str = "Who?", stale: Sequence[str] = (), **more: Any) -> dict[str, Any]:
     metrics = {} if ndcg is None else {"nDCG@10": ndcg}
     passages = [{"doc_id": "manual", "quote": "Ada wrote it"}]
     return {
@@ -18,18 +20,18 @@ def row(identifier, ndcg, question="Who?", stale=(), found=(), **more):
         "answerable": True,
         "passages": passages,
         "stale": list(stale),
-        "found": list(found),
+        "found": [],
         "metrics": metrics,
         **more,
     }
 
 
-def hit(doc_id, relevant=False, heading=""):
+def hit(doc_id: str, heading: str = "", *, relevant: bool = False) -> dict[str, Any]:
     return {"chunk_id": doc_id, "doc_id": doc_id, "heading": heading, "relevant": relevant}
 
 
-def evaluation(*rows, scores=SCORES, release=4):
-    return Evaluation("e", release, "default", "completed", None, AT, AT + timedelta(seconds=21), scores, rows)
+def evaluation(*rows: dict[str, Any], scores: tuple[Score, ...] = SCORES) -> Evaluation:
+    return Evaluation("e", 4, "default", "completed", None, AT, AT + timedelta(seconds=21), scores, rows)
 
 
 def test_the_scores_stand_in_a_table_with_interval_and_what_was_measured():
@@ -43,7 +45,7 @@ def test_the_scores_stand_in_a_table_with_interval_and_what_was_measured():
 
 def test_the_chart_is_in_it_as_a_picture_that_needs_no_other_file():
     markdown = report.markdown(evaluation(row("q1", 1.0)))
-    encoded = re.search(r"!\[Scores over releases\]\(data:image/svg\+xml;base64,([^)]+)\)", markdown).group(1)
+    (encoded,) = re.findall(r"!\[Scores over releases\]\(data:image/svg\+xml;base64,([^)]+)\)", markdown)
     svg = base64.b64decode(encoded).decode()
     assert svg.startswith("<svg")
     assert "nDCG@10 · 0.70" in svg

@@ -1,7 +1,6 @@
 """Filters: what is refused, and that the SQL, the record check and the plain meaning agree on hostile values."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,12 @@ HOSTILE = [
     "a; DROP TABLE chunks; --",
     "' OR '1'='1",
     "'' OR 1=1 --",
+    "\\' OR 1=1 --",
+    "''",
+    "'",
+    "a''b",
+    "\\",
+    "\\''",
     "100%",
     "under_score",
     "/* comment */",
@@ -165,12 +170,12 @@ def test_a_string_finds_that_string(db: DBConnection):
 
 
 def test_a_boolean_finds_the_boolean(db: DBConnection):
-    assert values_found(db, True) == ["true", True]
-    assert values_found(db, False) == [False]
+    assert values_found(db, condition=True) == ["true", True]
+    assert values_found(db, condition=False) == [False]
 
 
 def test_a_range_of_numbers_passes_over_what_is_no_number(db: DBConnection):
-    assert values_found(db, {"gte": 9, "lt": 100}) == ["10", "9", 10, 9, "5"][:4]
+    assert values_found(db, {"gte": 9, "lt": 100}) == ["10", "9", 10, 9]
     assert values_found(db, {"lt": 1}) == ["-Infinity", 0, -3]
 
 
@@ -184,7 +189,9 @@ def test_a_missing_field_never_matches(db: DBConnection):
     assert found(db, "mixed", {"metadata.w": {"in": ["x", 1, True]}}) == []
 
 
-SCALARS = st.one_of(st.sampled_from(VALUES), st.text(max_size=3), st.integers(-20, 20), st.booleans(), st.sampled_from([0.5, 2.5, 1e15]))
+# Much of it quotes and backslashes: what could end a literal of SQL.
+TEXT = st.one_of(st.text("'\\\"a -", max_size=6), st.text(max_size=12))
+SCALARS = st.one_of(st.sampled_from(VALUES), TEXT, st.integers(-20, 20), st.booleans(), st.sampled_from([0.5, -0.0, 1e15, 1e300, 5e-324]))
 BOUNDS = SCALARS.filter(lambda value: not isinstance(value, bool))
 CONDITIONS = st.one_of(
     SCALARS,
@@ -201,7 +208,7 @@ def test_the_check_of_one_record_agrees_with_the_condition_on_rows(db: DBConnect
     assert found(db, "mixed", filter_) == sorted(doc_id for doc_id, record in RECORDS.items() if filters.matches(terms, record))
 
 
-@given(values=st.lists(st.text(max_size=12), min_size=5, max_size=15, unique=True))
+@given(values=st.lists(TEXT, min_size=5, max_size=15, unique=True))
 @settings(max_examples=10, deadline=None)
 def test_any_text_is_found_again(db: DBConnection, values: list[str]):
     fill(db, "mixed2", [chunk(f"{i}", metadata={"any": value, value or "empty": True}) for i, value in enumerate(values)])
@@ -215,10 +222,3 @@ def test_a_record_with_its_metadata_as_json_is_checked_like_one_with_a_mapping()
     assert filters.matches(terms, {"source": "notes", "metadata": '{"year": 2024}'})
     assert not filters.matches(terms, {"source": "notes", "metadata": '{"year": 2019}'})
     assert not filters.matches(terms, {"source": "notes", "metadata": None})
-
-
-def test_the_module_keeps_no_sql_of_a_caller(tmp_path: Path):
-    injected = "x' OR doc_id IS NOT NULL OR 'a'='"
-    sql = filters.condition(filters.parse({"doc_id": injected, "metadata.a' OR 'b": injected}), [])
-    assert sql is not None
-    assert sql.count("''") == 2 * injected.count("'") + 2

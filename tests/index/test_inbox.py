@@ -1,5 +1,6 @@
 """The inbox: accepted is durable, ordered, and waits until it is acknowledged."""
 
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
@@ -54,7 +55,7 @@ def test_writes_are_listed_in_the_order_of_acceptance(folder: Path):
 def test_revisions_grow_strictly_over_two_processes_in_turn(folder: Path):
     one, other = Inbox(folder), Inbox(folder)
     revisions = [write.revision for inbox in (one, other) * 20 for write in inbox.accept([Draft("a"), Draft("b")])]
-    assert all(earlier < later for earlier, later in zip(revisions, revisions[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(revisions))
 
 
 def test_no_revision_is_given_twice_when_many_accept_at_once(folder: Path):

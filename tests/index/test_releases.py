@@ -132,18 +132,23 @@ def test_a_precondition_stops_an_event_and_sees_what_others_appended(db: DBConne
     assert [event.kind for event in ReleaseLog(db).events] == ["released", "released", "reclaimed"]
 
 
-def test_two_processes_appending_at_once_lose_nothing_and_leave_no_gap(db: DBConnection):
-    logs = [ReleaseLog(db), ReleaseLog(db), ReleaseLog(db)]
+@pytest.mark.parametrize("compacted", [False, True])
+def test_processes_appending_at_once_lose_nothing_and_leave_no_gap(db: DBConnection, compacted: bool):
+    logs = [ReleaseLog(tables.connect(db.uri)) for _ in range(3)]
+    for number in range(1, 6):
+        publish(logs[0], number)
+    if compacted:
+        logs[0].compact()
 
     def append(by: int) -> list[int]:
-        return [logs[by].append("proven", turn, str(by)).seq for turn in range(15)]
+        return [logs[by].append("proven", turn, str(by)).seq for turn in range(10)]
 
     with ThreadPoolExecutor(3) as pool:
         numbers = list(pool.map(append, range(3)))
-    assert sorted(seq for group in numbers for seq in group) == list(range(1, 46))
+    assert sorted(seq for group in numbers for seq in group) == list(range(6, 36))
     events = ReleaseLog(db).events
-    assert [event.seq for event in events] == list(range(1, 46))
-    assert [event.release for event in events if event.by == "1"] == list(range(15))
+    assert [event.seq for event in events] == list(range(1, 36))
+    assert [event.release for event in events if event.by == "1"] == list(range(10))
     for log in logs:
         log.refresh()
         assert log.events == events
@@ -168,7 +173,7 @@ def test_compacting_keeps_the_history_for_those_who_read_along(db: DBConnection)
 
 
 def test_appending_goes_on_while_another_process_compacts(db: DBConnection):
-    writer, other = ReleaseLog(db), ReleaseLog(db)
+    writer, other = ReleaseLog(db), ReleaseLog(tables.connect(db.uri))
     done = Signal()
 
     def compact_until_done() -> None:
@@ -187,24 +192,24 @@ def test_appending_goes_on_while_another_process_compacts(db: DBConnection):
 
 
 def roll_back_during(db: DBConnection, publishes: int) -> None:
-    """One process publishes without a pause, another one rolls back to release 3 when a third of that is done."""
-    ingester, admin = ReleaseLog(db), ReleaseLog(db)
-    third = Signal()
+    """One process publishes without a pause, and compacts; another one rolls back to release 3 in the middle of it."""
+    ingester, admin = ReleaseLog(db), ReleaseLog(tables.connect(db.uri))
+    under_way = Signal()
 
     def publish_all() -> None:
         for number in range(1, publishes + 1):
             event = publish(ingester, number)
-            if number == publishes // 3:
-                third.set()
             if event.seq % COMPACT_EVERY == 0:
                 ingester.compact()
+            if number == COMPACT_EVERY + 5:
+                under_way.set()
 
     with ThreadPoolExecutor(1) as pool:
         publishing = pool.submit(publish_all)
-        assert third.wait(timeout=100)
+        assert under_way.wait(timeout=100)
         rolled_back = admin.append("rolled_back", 3, "admin")
         publishing.result()
-    assert publishes // 3 < rolled_back.seq <= publishes
+    assert COMPACT_EVERY < rolled_back.seq <= publishes
     events = ReleaseLog(db).events
     assert [event.seq for event in events] == list(range(1, publishes + 2))
     assert {event.state.live for event in events if event.seq >= rolled_back.seq} == {3}

@@ -1,0 +1,89 @@
+"""Collections to measure retrieval on: documents, questions, and what is relevant to them."""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from evals import dataset
+from evals.dataset import GoldenQuestion, Passage
+from index.documents import Draft
+from index.errors import Misconfigured
+from tasks.discover import SampleSource
+
+CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels.tsv"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and the documents that are relevant to it, with their grades; `golden` says which passages of them."""
+
+    id: str
+    text: str
+    grades: Mapping[str, int]
+    golden: GoldenQuestion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """`judged` says whether whole documents are relevant to a question, or passages in them."""
+
+    name: str
+    documents: tuple[Draft, ...]
+    questions: tuple[Question, ...]
+    judged: Literal["documents", "passages"]
+
+
+def beir(folder: Path) -> Collection:
+    """A folder in BEIR layout; only questions with a judgement are taken.
+
+    Passages are judged when each question quotes them, as `metadata.references[].content` of the document
+    `metadata.corpus_id`. Raises `Misconfigured` when a file is missing or is not what it should be.
+    """
+    try:
+        documents = tuple(
+            Draft(row["_id"], content=row["text"].encode(), title=row.get("title") or None) for row in _rows(folder / CORPUS)
+        )
+        grades = _grades(folder / QRELS)
+        questions = tuple(_question(row, grades[row["_id"]]) for row in _rows(folder / QUERIES) if row["_id"] in grades)
+    except (OSError, ValueError, KeyError) as error:
+        raise Misconfigured(f"{folder} is no collection in BEIR layout ({type(error).__name__}: {error})") from error
+    if not documents or not questions:
+        raise Misconfigured(f"{folder}: no documents, or no question with a judgement")
+    return Collection(folder.name, documents, questions, "passages" if all(question.golden for question in questions) else "documents")
+
+
+def sample() -> Collection:
+    """The sample and those of its golden questions that have an answer."""
+    answerable = [question for question in dataset.load() if question.answerable]
+    questions = tuple(
+        Question(golden.id, golden.question, {passage.doc_id: 1 for passage in golden.passages}, golden) for golden in answerable
+    )
+    return Collection("sample", tuple(SampleSource().drafts()), questions, "passages")
+
+
+def _question(row: Mapping[str, Any], grades: Mapping[str, int]) -> Question:
+    facts = row.get("metadata") or {}
+    passages = tuple(Passage(facts["corpus_id"], reference["content"]) for reference in facts.get("references", ()))
+    golden = GoldenQuestion(row["_id"], row["text"], passages, row.get("answer")) if passages else None
+    return Question(row["_id"], row["text"], grades, golden)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    packed = path.with_name(path.name + ".gz")
+    with gzip.open(packed, "rt", encoding="utf-8") if packed.exists() else path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def _grades(path: Path) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    _, *lines = path.read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        question, document, grade = line.split("\t")
+        if int(grade) > 0:
+            found.setdefault(question, {})[document] = int(grade)
+    return found

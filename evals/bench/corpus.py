@@ -1,0 +1,181 @@
+"""A made-up corpus of any size: texts, an embedder that costs nothing, and an index filled with rows."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from zlib import crc32
+
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from index.chunks import Chunk
+from index.documents import Draft, Entry, content_hash
+from index.embedder import Vectors
+from index.releases import Release
+from index.store import Store
+from tasks.chunk import Chunker
+from tasks.plan import ChunkChanges
+from tasks.prepare import Prepared, Timings, Tools
+from tasks.publish import Publisher
+from tasks.validate import Contract, Failure
+
+DIMENSIONS = 384
+VOCABULARY = 20_000
+WORDS = 120
+SLICE = 10_000
+CHECKED = 100  # rows that go through the checks of a release
+# Rows around one centre, and how far they spread, as the share of a vector's length that is noise.
+ROWS_PER_CENTRE = 100
+NOISE = 0.6
+# Where the revisions of filled rows begin: 2020, so that whatever is accepted now is newer.
+FIRST_REVISION = 1_577_836_800_000_000
+
+
+class HashingEmbedder:
+    """A bag of words: each word adds 1 to the dimension its hash picks. The store is measured with it, not a model."""
+
+    name = "hashing"
+    fingerprint = f"hashing{DIMENSIONS}"
+    dimensions = DIMENSIONS
+    max_tokens = 256
+
+    def __init__(self) -> None:
+        self._tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106 - a token of text, no secret
+        self._tokenizer.pre_tokenizer = Whitespace()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages, shape (len(texts), 384), norm 1."""
+        counts = np.full((len(texts), DIMENSIONS), 1e-3, dtype=np.float32)
+        for row, text in zip(counts, texts, strict=True):
+            np.add.at(row, [crc32(word.encode()) % DIMENSIONS for word in text.split()], 1)
+        return unit(counts)
+
+    def embed_query(self, text: str) -> Vectors:
+        """The vector of one question, shape (384,), norm 1."""
+        vector: Vectors = self.embed([text])[0]
+        return vector
+
+    def tokenizer(self) -> Tokenizer:
+        """One token a word."""
+        return self._tokenizer
+
+
+class TrustingContract(Contract):
+    """Finds nothing wrong, at once: the made-up texts are as they should be, and the store is what is measured."""
+
+    def __init__(self) -> None:
+        super().__init__(DIMENSIONS, HashingEmbedder.max_tokens)
+
+    def documents(self, texts: Mapping[str, str]) -> list[Failure]:
+        """Nothing."""
+        del texts
+        return []
+
+    def chunks(self, chunks: Sequence[Chunk]) -> list[Failure]:
+        """Nothing."""
+        del chunks
+        return []
+
+    def vectors(self, owners: Sequence[str], vectors: Sequence[Vectors]) -> list[Failure]:
+        """Nothing."""
+        del owners, vectors
+        return []
+
+
+def tools() -> Tools:
+    """What turns the made-up texts into vectors."""
+    embedder = HashingEmbedder()
+    return Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), TrustingContract())
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """The vectors at length 1."""
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), dtype=np.float32)
+
+
+def texts(count: int, rng: np.random.Generator, words: int = WORDS) -> list[str]:
+    """Texts of made-up words that are as unequally frequent as those of a language (Zipf)."""
+    frequency = 1 / (np.arange(VOCABULARY) + 10)
+    drawn = rng.choice(VOCABULARY, size=(count, words), p=frequency / frequency.sum())
+    return [" ".join(f"w{word}" for word in row) for row in drawn]
+
+
+def drafts(count: int, name: str, rng: np.random.Generator) -> list[Draft]:
+    """Documents of one passage each."""
+    return [Draft(f"{name}-{number}", content=text.encode(), title=f"{name} {number}") for number, text in enumerate(texts(count, rng))]
+
+
+def clustered(count: int, centres: Vectors, rng: np.random.Generator) -> Vectors:
+    """Unit vectors around random centres: centre and Gaussian noise, mixed 0.8 to 0.6, as related passages lie."""
+    noise = unit(rng.standard_normal((count, DIMENSIONS), dtype=np.float32))
+    chosen = centres[rng.integers(len(centres), size=count)]
+    return unit(np.sqrt(1 - NOISE**2) * chosen + NOISE * noise)
+
+
+def random_centres(rows: int, rng: np.random.Generator) -> Vectors:
+    """Where the vectors of so many rows cluster: one centre for each 100 of them."""
+    return unit(rng.standard_normal((max(1, rows // ROWS_PER_CENTRE), DIMENSIONS), dtype=np.float32))
+
+
+def fill(store: Store, publisher: Publisher, passages: Sequence[str], vectors: Vectors, ledger: bool = True) -> Release:
+    """Puts one document a passage into the index; all are visible in the release that is returned.
+
+    The rows do not pass the inbox and the pipeline, and only the last of them the checks of a release.
+    Without `ledger` only the last of them are in the ledger: enough to search, too little to write on.
+    """
+    chunks = [_chunk(number, text) for number, text in enumerate(passages)]
+    made = {chunk.text_hash: vector for chunk, vector in zip(chunks, vectors, strict=True)}
+    most, last = chunks[:-CHECKED], tuple(chunks[-CHECKED:])
+    for start in range(0, len(most), SLICE):
+        piece = most[start : start + SLICE]
+        publisher.table.upsert(piece, made)
+        if ledger:
+            store.ledger.write([_entry(chunk, store.log.state.newest + 1) for chunk in piece])
+    entries = tuple(_entry(chunk, 0) for chunk in last)
+    return publisher.publish(Prepared(entries, ChunkChanges(last, (), len(last)), made, {}, len(last), {}, Timings()))
+
+
+def _chunk(number: int, text: str) -> Chunk:
+    digest = hashlib.sha256(f"{number} {text}".encode()).hexdigest()
+    return Chunk(
+        chunk_id=digest[:32],
+        doc_id=f"filled-{number}",
+        revision=FIRST_REVISION + number,
+        ordinal=0,
+        text=text,
+        title=f"filled {number}",
+        uri=None,
+        source="http",
+        media_type="text/plain",
+        heading=(),
+        start=0,
+        end=len(text),
+        tokens=len(text.split()),
+        text_hash=digest[32:],
+        embedded_text=text,
+    )
+
+
+def _entry(chunk: Chunk, release: int) -> Entry:
+    digest = content_hash(chunk.text.encode())
+    return Entry(
+        doc_id=chunk.doc_id,
+        revision=chunk.revision,
+        state="indexed",
+        reason=None,
+        source=chunk.source,
+        uri=None,
+        title=chunk.title,
+        media_type=chunk.media_type,
+        metadata="{}",
+        content_hash=digest,
+        accepted_at=datetime.now(UTC),
+        release=release,
+        duplicate_of=None,
+        chunks=1,
+        indexed_revision=chunk.revision,
+        indexed_hash=digest,
+        text=chunk.text,
+    )

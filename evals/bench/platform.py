@@ -1,0 +1,149 @@
+"""The real platform as a child process on free ports, spoken to over HTTP."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+
+from index.documents import Draft
+from index.settings import Settings
+
+READY_S = 180.0
+STOP_S = 20.0
+CALL_S = 120.0
+LOOK_S = 0.1
+BULK_DOCUMENTS = 500
+
+
+class PlatformFailed(Exception):
+    """The platform did not start, died, or refused what it should have taken."""
+
+
+class RunningPlatform:
+    """A platform that is up. Safe to share between threads."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.home = home
+        key = (home / "admin.key").read_text(encoding="utf-8").strip()
+        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=CALL_S, trust_env=False)
+
+    def close(self) -> None:
+        """Ends the connections; the platform goes on."""
+        self._client.close()
+
+    def call(self, method: str, path: str, **request: Any) -> Any:
+        """The JSON of a reply; `PlatformFailed` unless it is a 2xx."""
+        reply = self._client.request(method, path, **request)
+        if not reply.is_success:
+            raise PlatformFailed(f"{method} {path}: {reply.status_code} {reply.text[:500]}")
+        return reply.json()
+
+    def search(self, query: str, mode: str = "hybrid", k: int = 10) -> list[dict[str, Any]]:
+        """The hits of the live release, best first."""
+        hits: list[dict[str, Any]] = self.call("POST", "/v1/search", json={"query": query, "mode": mode, "k": k})["hits"]
+        return hits
+
+    def accept(self, drafts: Sequence[Draft]) -> None:
+        """Hands the documents in, some hundreds a request; they are durable when this returns."""
+        for start in range(0, len(drafts), BULK_DOCUMENTS):
+            body = b"\n".join(_line(draft) for draft in drafts[start : start + BULK_DOCUMENTS])
+            reply = self.call("POST", "/v1/documents", content=body, headers={"Content-Type": "application/x-ndjson"})
+            if reply["rejected"]:
+                raise PlatformFailed(f"documents were rejected: {reply['rejected'][:3]}")
+
+    def waiting(self) -> int:
+        """How many accepted documents no release contains yet."""
+        return int(self.call("GET", "/health/ready")["waiting"])
+
+    def until_indexed(self, timeout_s: float, look_s: float = 1.0) -> Iterator[int]:
+        """How many documents still wait, again and again until none does; `PlatformFailed` when that takes too long."""
+        deadline = monotonic() + timeout_s
+        while waiting := self.waiting():
+            if monotonic() > deadline:
+                raise PlatformFailed(f"{waiting} documents still wait after {timeout_s:.0f} s; see {self.home / 'logs'}")
+            yield waiting
+            sleep(look_s)
+
+
+@contextmanager
+def started(home: Path | None = None) -> Iterator[RunningPlatform]:
+    """An empty platform that is ready, in a temporary folder or in `home`; it is stopped in the end."""
+    with TemporaryDirectory(prefix="groundwork-bench-", ignore_cleanup_errors=True) as folder:
+        where = home or Path(folder)
+        where.mkdir(parents=True, exist_ok=True)
+        port, prefect_port = free_ports(2)
+        settings = {"HOME": str(where), "PORT": str(port), "PREFECT_PORT": str(prefect_port), "SAMPLE": "0"}
+        with (where / "console.log").open("wb") as console:
+            process = subprocess.Popen(command(settings), stdout=console, stderr=console, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(process, url, where)
+            platform = RunningPlatform(where, url)
+            try:
+                yield platform
+            finally:
+                platform.close()
+        finally:
+            _stop(process)
+
+
+def command(settings: Mapping[str, str]) -> list[str]:
+    """Starts the platform with these settings and no others of the caller's, but the embedder."""
+    others = [f"GROUNDWORK_{name.upper()}" for name in Settings.model_fields if name != "embedder"]
+    unset = [part for name in (*others, "PREFECT_API_URL") for part in ("-u", name)]
+    values = [f"GROUNDWORK_{name}={value}" for name, value in settings.items()]
+    return ["/usr/bin/env", *unset, *values, sys.executable, "-m", "deployments.local"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, home: Path) -> None:
+    deadline = monotonic() + READY_S
+    while process.poll() is None and monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/health/ready", timeout=10, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        sleep(LOOK_S)
+    console = (home / "console.log").read_text(encoding="utf-8", errors="replace")
+    raise PlatformFailed(f"the platform did not get ready:\n{console[-2000:]}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _line(draft: Draft) -> bytes:
+    facts = {"doc_id": draft.doc_id, "text": draft.content.decode(), "media_type": draft.media_type}
+    return json.dumps(facts | ({"title": draft.title} if draft.title else {})).encode()
+
+
+def drained(waiting: Iterable[int]) -> None:
+    """Waits without looking."""
+    for _ in waiting:
+        pass

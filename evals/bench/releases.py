@@ -1,0 +1,157 @@
+"""What hundreds of small batches do to an index: with maintenance as it is shipped, and without any."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+import numpy as np
+
+from evals.bench import corpus
+from evals.bench.figures import Case, Figure, Stopwatch, p50_ms
+from evals.bench.footprint import footprint
+from evals.bench.options import Options
+from index.documents import Draft
+from index.search import Reader
+from index.store import Store, open_store
+from tasks.batch import run_batch
+from tasks.maintain import maintain
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+from tasks.retrieve import Query, retrieve
+
+PART = "releases"
+BATCHES = 500
+DOCUMENTS_PER_BATCH = 20
+ROWS = 20_000
+# As the ingester folds; the `maintain` flow runs every quarter of an hour, in which a hundred batches come on a busy day.
+FOLD_EVERY = 20
+MAINTAIN_EVERY = 100
+EDGE = 20  # batches at each end that are looked at closely
+QUESTION_WORDS = 5
+
+
+@dataclass(slots=True)
+class Course:
+    """One index on its way through the batches, and how long everything took."""
+
+    folder: Path
+    tools: Tools
+    store: Store
+    publisher: Publisher
+    reader: Reader
+    commits: Stopwatch = field(default_factory=Stopwatch)
+    upkeep: Stopwatch = field(default_factory=Stopwatch)
+    first_searches: Stopwatch = field(default_factory=Stopwatch)
+    searches: Stopwatch = field(default_factory=Stopwatch)
+
+    @classmethod
+    def open(cls, folder: Path, tools: Tools) -> Self:
+        """Takes over the index in a folder, and follows it with a reader of its own."""
+        store = open_store(str(folder), folder)
+        publisher = Publisher(store, tools)
+        publisher.take_over()
+        reader = open_store(str(folder), folder).reader()
+        return cls(folder, tools, store, publisher, reader)
+
+    def ingest(self, drafts: Sequence[Draft]) -> None:
+        """Makes one release of the drafts."""
+        writes = self.store.inbox.accept(drafts)
+        with self.commits:
+            run_batch(self.store, self.publisher, self.tools, writes)
+        self.store.inbox.acknowledge(segment.name for segment in self.store.inbox.segments())
+
+    def fold(self) -> None:
+        """What the ingester does now and then."""
+        self.publisher.table.fold()
+        self.store.ledger.fold()
+        self.publisher.publish_maintenance()
+
+    def maintain(self) -> None:
+        """What the `maintain` flow does. The grace it leaves to readers is longer than a benchmark: here it is over at once."""
+        maintain(self.store, datetime.now(UTC))
+        self.publisher.table.clean(timedelta(0))
+        self.store.ledger.clean(timedelta(0))
+
+    def search(self, questions: Sequence[str]) -> None:
+        """Hybrid searches on the live release; the first after a new one opens it, and is counted apart."""
+        self.reader.follow()
+        for question, watch in zip(questions, (self.first_searches, *[self.searches] * len(questions)), strict=False):
+            with watch:
+                retrieve(self.reader, self.tools.embedder, Query(question))
+
+
+def releases(options: Options) -> list[Figure]:
+    """Search and commit times at the start and the end, and what is on disk then. `docs` counts batches, `rows` the first chunks.
+
+    Both indexes get the same batches in turn, and an untouched copy is searched at the same time as they
+    are, so that whatever else the machine does meanwhile slows all of them.
+    """
+    batches, rows = options.docs or BATCHES, options.rows or ROWS
+    with TemporaryDirectory(prefix="groundwork-bench-") as name:
+        folder = Path(name)
+        untouched = start(folder / "untouched", rows)
+        maintained, neglected = (copy(untouched, folder / name) for name in ("maintained", "neglected"))
+        run(untouched, maintained, neglected, batches)
+        before = Case(PART, "before the batches").figure("search p50", p50_ms(untouched.searches.seconds), "ms")
+        baseline = figures_of(Case(PART, "without maintenance"), neglected, before)
+        measured = figures_of(Case(PART, "with maintenance"), maintained, before)
+    beside = [figure if figure.baseline else figure.against(other) for figure, other in zip(measured, baseline, strict=False)]
+    return [before, *beside, *measured[len(baseline) :], *baseline]
+
+
+def start(folder: Path, rows: int) -> Course:
+    """An index that holds `rows` chunks and has just been folded."""
+    rng = np.random.default_rng(1)
+    course = Course.open(folder, corpus.tools())
+    passages = corpus.texts(rows, rng)
+    corpus.fill(course.store, course.publisher, passages, course.tools.embedder.embed(passages))
+    course.fold()
+    return course
+
+
+def copy(course: Course, folder: Path) -> Course:
+    """The same index in another folder."""
+    shutil.copytree(course.folder, folder)
+    return Course.open(folder, course.tools)
+
+
+def run(untouched: Course, maintained: Course, neglected: Course, batches: int) -> None:
+    """Takes the batches into two of the indexes; searches all three over the last of them."""
+    rng = np.random.default_rng(2)
+    for number in range(1, batches + 1):
+        drafts = corpus.drafts(DOCUMENTS_PER_BATCH, f"batch-{number}", rng)
+        questions = corpus.texts(3, rng, QUESTION_WORDS)
+        for course in (maintained, neglected):
+            course.ingest(drafts)
+        if number > batches - EDGE:
+            for course in (untouched, maintained, neglected):
+                course.search(questions)
+        with maintained.upkeep:
+            if number % FOLD_EVERY == 0:
+                maintained.fold()
+            if number % MAINTAIN_EVERY == 0:
+                maintained.maintain()
+
+
+def figures_of(case: Case, course: Course, before: Figure) -> list[Figure]:
+    """What became of one index."""
+    commits = course.commits.seconds
+    edge = min(EDGE, len(commits))
+    first = case.figure("commit p50, first batches", p50_ms(commits[:edge]), "ms")
+    size = footprint(course.folder)
+    return [
+        case.figure("search p50", p50_ms(course.searches.seconds), "ms").against(before),
+        case.figure("first search on a release p50", p50_ms(course.first_searches.seconds), "ms"),
+        first,
+        case.figure("commit p50, last batches", p50_ms(commits[-edge:]), "ms"),
+        case.figure("commits", sum(commits), "s"),
+        case.figure("files", size.files, "files"),
+        case.figure("versions", size.versions, "versions"),
+        case.figure("tags", size.tags, "tags"),
+        case.figure("disk", size.bytes / 1e6, "MB"),
+        *([case.figure("upkeep", sum(course.upkeep.seconds), "s")] if course.upkeep.seconds else []),
+    ]

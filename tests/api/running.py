@@ -1,0 +1,177 @@
+"""The whole API on a free port of this machine, over a real index, with an ingester behind it; only the model is a stand-in."""
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+import uvicorn
+
+from api.app import create_app
+from api.keys import Keys, Role, ensure_admin
+from api.platform import ModelInBackground, Platform
+from api.runs import Runs
+from flows.ingest import Drain
+from index.settings import Settings
+from index.store import open_store
+from tasks.chunk import Chunker
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+from tasks.validate import Contract
+from tests.fakes import HashingEmbedder
+
+NOWHERE = "http://127.0.0.1:1/api"
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the API said; `json` is None for what is no JSON object."""
+
+    status: int
+    json: Any
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def detail(self) -> str:
+        """What a problem says, in lower case."""
+        return str(self.json["detail"]).lower()
+
+
+class RunningApi:
+    """Start it with `with`. `ingesting` is off until `start_ingester` is called, as when that process is down."""
+
+    def __init__(self, home: Path, contract: Contract, prefect: str = NOWHERE, **settings: Any) -> None:
+        self.home = home
+        self.settings = Settings(home=home, PREFECT_API_URL=prefect, **({"sample": False} | settings))
+        self.store = open_store(self.settings.index, home)
+        self.keys = Keys(home / "keys.json")
+        ensure_admin(self.keys, self.settings.admin_key_file)
+        self.admin = self.settings.admin_key_file.read_text().strip()
+        self.platform = Platform(self.settings, open_store(self.settings.index, home), ModelInBackground(HashingEmbedder))
+        runs = Runs(self.settings.prefect_url, self.settings.prefect_ui)
+        self.app = create_app(self.platform, self.keys, runs)
+        self._contract = contract
+        self._ingester: Ingester | None = None
+        self._server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, access_log=False, server_header=False))
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._serving = Thread(target=self._server.run, args=([self._socket],))
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=TIMEOUT_S, trust_env=False)
+
+    def __enter__(self) -> Self:
+        self._serving.start()
+        self.until(lambda: self._server.started)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self._server.should_exit = True
+        self._serving.join()
+        self.stop_ingester()
+
+    def start_ingester(self) -> Self:
+        """Takes the index over and begins to drain the inbox."""
+        embedder = HashingEmbedder()
+        tools = Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), self._contract)
+        publisher = Publisher(self.store, tools)
+        publisher.take_over()
+        self._ingester = Ingester(Drain(self.store, publisher, tools, lambda: False, sleep))
+        self._ingester.start()
+        self.until(lambda: self.get("/health/ready").status == 200)
+        return self
+
+    def stop_ingester(self) -> None:
+        """Finishes the batch in hand; what is accepted from now on waits."""
+        if self._ingester:
+            self._ingester.stop()
+            self._ingester = None
+
+    def key(self, role: Role, filter_: Mapping[str, Any] | None = None, expires_at: datetime | None = None) -> str:
+        """The secret of a new key."""
+        return self.keys.create(role, f"a {role}", expires_at, filter_)[1]
+
+    def call(self, method: str, path: str, json: object = None, key: str | None = "", **more: Any) -> Reply:
+        """Any request, as the admin unless a key, or None for none, is given."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key or self.admin}"}
+        body = {"json": json} if json is not None else {}
+        reply = self.client.request(method, path, headers=headers | more.pop("headers", {}), **body, **more)
+        return Reply(reply.status_code, _json(reply), reply.headers, reply.text)
+
+    def get(self, path: str, key: str | None = "") -> Reply:
+        """A GET."""
+        return self.call("GET", path, key=key)
+
+    def post(self, path: str, json: object = None, key: str | None = "", **more: Any) -> Reply:
+        """A POST."""
+        return self.call("POST", path, json, key, **more)
+
+    def put(self, doc_id: str, text: str, wait: float = TIMEOUT_S, key: str | None = "", **facts: Any) -> Reply:
+        """Puts a text, and waits until it is searchable."""
+        return self.call("PUT", f"/v1/documents/{quote(doc_id, safe='')}", {"text": text} | facts, key, params={"wait": wait})
+
+    def status(self, doc_id: str, key: str | None = "") -> Reply:
+        """What became of a document."""
+        return self.get(f"/v1/documents/{quote(doc_id, safe='')}", key)
+
+    def delete(self, doc_id: str, wait: float = TIMEOUT_S, key: str | None = "") -> Reply:
+        """Deletes a document, and waits until it is gone."""
+        return self.call("DELETE", f"/v1/documents/{quote(doc_id, safe='')}", key=key, params={"wait": wait})
+
+    def found(self, query: str, key: str | None = "", **more: Any) -> list[str]:
+        """The documents of a search, best first."""
+        reply = self.post("/v1/search", {"query": query} | more, key)
+        assert reply.status == 200, reply
+        return list(dict.fromkeys(hit["doc_id"] for hit in reply.json["hits"]))
+
+    def raw(self, request: bytes, then_close: bool = False) -> bytes:
+        """What the server answers to these bytes; nothing is waited for if the connection is closed instead."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as connection:
+            connection.sendall(request)
+            if then_close:
+                return b""
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    @staticmethod
+    def until(condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+        """Waits for something that another thread brings about."""
+        deadline = monotonic() + timeout_s
+        while not condition():
+            assert monotonic() < deadline, "waited too long"
+            sleep(0.01)
+
+
+class Ingester(Thread):
+    """The loop of the ingester's process, in a thread."""
+
+    def __init__(self, drain: Drain) -> None:
+        super().__init__()
+        self._drain = drain
+        self._stopping = Event()
+
+    def run(self) -> None:
+        """Batch after batch until it is stopped."""
+        while not self._stopping.is_set():
+            if not self._drain.next_batch():
+                self._stopping.wait(0.02)
+
+    def stop(self) -> None:
+        """Returns when the batch in hand is done."""
+        self._stopping.set()
+        self.join()
+
+
+def _json(reply: httpx.Response) -> Any:
+    with suppress(json.JSONDecodeError):
+        return reply.json()
+    return None
