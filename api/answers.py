@@ -5,6 +5,7 @@ from typing import Annotated
 
 from litestar import Request, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import Body
 
 from api.auth import requires
@@ -26,7 +27,9 @@ from tasks.answer import Question, answer
     sync_to_thread=True,
     request_max_body_size=MAX_BODY,
 )
-def ask(data: Annotated[AnswerRequest, Body(title="Question")], request: Request[None, Key, State], platform: Platform) -> AnswerReply:
+def ask(
+    data: Annotated[AnswerRequest, Body(title="Question")], request: Request[None, Key, State], platform: NamedDependency[Platform]
+) -> AnswerReply:
     """Answers from the sources, with quotes that stand there word for word; says so when they hold no answer."""
     if data.stream:
         raise BadRequest("stream: true is not supported yet; leave it out to get the whole answer at once")

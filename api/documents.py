@@ -6,7 +6,8 @@ from typing import Annotated
 
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import FormMultiDict, State, UploadFile
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
 
 from api import intake, openapi, paging
 from api.auth import requires
@@ -24,10 +25,12 @@ from tasks.sweep import segments
 MAX_DOCUMENT = 48 * 1024 * 1024
 MAX_BULK = 256 * 1024 * 1024
 MAX_REPLAYED = 10_000
-Wait = Annotated[float, Parameter(ge=0, le=300, description="Seconds to wait until the document is searchable, or gone.")]
-DocId = Annotated[str, Parameter(description="1 to 512 characters; slashes may be percent-encoded.")]
-Purge = Annotated[bool, Parameter(description="Also remove its bytes.")]
-ReplayReason = Annotated[str | None, Parameter(max_length=200, description="The code that the reason begins with, such as unsupported.")]
+Wait = Annotated[float, QueryParameter(ge=0, le=300, description="Seconds to wait until the document is searchable, or gone.")]
+DocId = Annotated[str, PathParameter(description="1 to 512 characters; slashes may be percent-encoded.")]
+Purge = Annotated[bool, QueryParameter(description="Also remove its bytes.")]
+ReplayReason = Annotated[
+    str | None, QueryParameter(max_length=200, description="The code that the reason begins with, such as unsupported.")
+]
 Req = Request[None, Key, State]
 
 
@@ -41,7 +44,9 @@ Req = Request[None, Key, State]
     request_max_body_size=MAX_DOCUMENT,
     operation_class=openapi.PutDocument,
 )
-async def put_document(request: Req, platform: Platform, doc_id: DocId, wait: Wait = 0) -> Response[AcceptedReply | DocumentReply]:
+async def put_document(
+    request: Req, platform: NamedDependency[Platform], doc_id: DocId, wait: Wait = 0
+) -> Response[AcceptedReply | DocumentReply]:
     """Accepts a document: JSON, or the raw bytes with their `Content-Type`. It is durable when this answers."""
     del doc_id  # taken from the raw path, where encoded slashes can be told from others
     name = intake.doc_id_of(request.scope["raw_path"])
@@ -59,7 +64,7 @@ async def put_document(request: Req, platform: Platform, doc_id: DocId, wait: Wa
     status_code=202,
 )
 async def delete_document(
-    request: Req, platform: Platform, doc_id: DocId, wait: Wait = 0, purge: Purge = False
+    request: Req, platform: NamedDependency[Platform], doc_id: DocId, wait: Wait = 0, purge: Purge = False
 ) -> Response[AcceptedReply | DocumentReply]:
     """Deletes a document. From the moment this is applied no release shows it, however old."""
     del doc_id
@@ -79,7 +84,7 @@ async def delete_document(
     tags=["Documents"],
     sync_to_thread=True,
 )
-def get_document(request: Req, platform: Platform, doc_id: DocId) -> DocumentReply:
+def get_document(request: Req, platform: NamedDependency[Platform], doc_id: DocId) -> DocumentReply:
     """What became of the newest revision of a document."""
     del doc_id
     return status(platform, intake.doc_id_of(request.scope["raw_path"]), request.auth)
@@ -95,8 +100,8 @@ def get_document(request: Req, platform: Platform, doc_id: DocId) -> DocumentRep
 )
 def list_documents(
     request: Req,
-    platform: Platform,
-    state_filter: Annotated[DocumentState | None, Parameter(query="state")] = None,
+    platform: NamedDependency[Platform],
+    state_filter: Annotated[DocumentState | None, QueryParameter(name="state")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[DocumentReply]:
@@ -115,7 +120,7 @@ def list_documents(
     request_max_body_size=MAX_BULK,
     operation_class=openapi.BulkDocuments,
 )
-async def post_documents(request: Req, platform: Platform) -> BulkReply:
+async def post_documents(request: Req, platform: NamedDependency[Platform]) -> BulkReply:
     """Accepts many documents: NDJSON lines with a `doc_id` each, or `multipart/form-data` files."""
     kind, _ = media_type(request.headers.get("content-type", "application/x-ndjson"))
     if kind == "multipart/form-data":
@@ -132,7 +137,7 @@ async def post_documents(request: Req, platform: Platform) -> BulkReply:
     status_code=202,
     operation_class=openapi.Replay,
 )
-async def replay_document(request: Req, platform: Platform, doc_id: DocId) -> ReplayReply:
+async def replay_document(request: Req, platform: NamedDependency[Platform], doc_id: DocId) -> ReplayReply:
     """`/v1/documents/{doc_id}/replay` takes a quarantined document through the pipeline again."""
     del doc_id
     raw = request.scope["raw_path"]
@@ -151,7 +156,7 @@ async def replay_document(request: Req, platform: Platform, doc_id: DocId) -> Re
     status_code=202,
     sync_to_thread=True,
 )
-def replay_quarantine(request: Req, platform: Platform, reason: ReplayReason = None) -> ReplayReply:
+def replay_quarantine(request: Req, platform: NamedDependency[Platform], reason: ReplayReason = None) -> ReplayReply:
     """Takes all quarantined documents, or those of one reason, through the pipeline again."""
     entries = platform.store.ledger.page("quarantined", "", MAX_REPLAYED)
     chosen = [entry for entry in entries if readable(entry, request.auth) and (entry.reason or "").startswith(reason or "")]

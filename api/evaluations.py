@@ -4,6 +4,8 @@ from typing import Literal, cast
 from uuid import UUID
 
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from api import paging
 from api.auth import requires
@@ -26,7 +28,9 @@ EvaluationState = Literal["queued", "running", "completed", "failed"]
     status_code=202,
     sync_to_thread=True,
 )
-def start_evaluation(platform: Platform, runs: Runs, data: EvaluationRequest | None = None) -> StartedReply:
+def start_evaluation(
+    platform: NamedDependency[Platform], runs: NamedDependency[Runs], data: JSONBody[EvaluationRequest | None] = None
+) -> StartedReply:
     """Starts an evaluation of a release (default: live) on a golden set; it runs and can be watched in Prefect."""
     asked = data or EvaluationRequest()
     if asked.release is not None:
@@ -43,7 +47,9 @@ def start_evaluation(platform: Platform, runs: Runs, data: EvaluationRequest | N
     tags=["Evaluations"],
     sync_to_thread=True,
 )
-def list_evaluations(platform: Platform, runs: Runs, limit: Limit = 50, cursor: Cursor = None) -> Page[EvaluationReply]:
+def list_evaluations(
+    platform: NamedDependency[Platform], runs: NamedDependency[Runs], limit: Limit = 50, cursor: Cursor = None
+) -> Page[EvaluationReply]:
     """The finished evaluations, newest first, without their questions."""
     found = platform.store.evaluations.all()
     after = paging.position(cursor)
@@ -60,7 +66,7 @@ def list_evaluations(platform: Platform, runs: Runs, limit: Limit = 50, cursor: 
     tags=["Evaluations"],
     sync_to_thread=True,
 )
-def get_evaluation(platform: Platform, runs: Runs, identifier: UUID) -> EvaluationReply:
+def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Runs], identifier: FromPath[UUID]) -> EvaluationReply:
     """One evaluation: its state, and when it is completed its scores and questions."""
     finished = platform.store.evaluations.get(str(identifier))
     if finished:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -22,7 +23,7 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", summary="Ready?", operation_id="ready", tags=["Health"], sync_to_thread=True)
-def ready(platform: Platform) -> Response[dict[str, Any]]:
+def ready(platform: NamedDependency[Platform]) -> Response[dict[str, Any]]:
     """200 only when a real search on the live release has just worked; else 503, naming the part."""
     waiting = len(platform.store.inbox.pending())
     progress = _first_start(platform, waiting)
@@ -47,7 +48,7 @@ def ready(platform: Platform) -> Response[dict[str, Any]]:
     sync_to_thread=True,
     media_type=CONTENT_TYPE_LATEST,
 )
-def metrics(registry: CollectorRegistry) -> bytes:
+def metrics(registry: NamedDependency[CollectorRegistry]) -> bytes:
     """Prometheus text."""
     return generate_latest(registry) + generate_latest(REGISTRY)
 

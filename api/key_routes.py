@@ -3,6 +3,8 @@
 from datetime import UTC
 
 from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from api.auth import requires
 from api.contracts import KeyReply, KeyRequest, NewKeyReply, Page
@@ -19,7 +21,7 @@ from index import filters
     status_code=201,
     sync_to_thread=True,
 )
-def create_key(keys: Keys, data: KeyRequest) -> NewKeyReply:
+def create_key(keys: NamedDependency[Keys], data: JSONBody[KeyRequest]) -> NewKeyReply:
     """Makes a key. Its secret is shown this once; only a hash of it is stored."""
     filters.parse(data.filter)
     expires = data.expires_at.replace(tzinfo=data.expires_at.tzinfo or UTC) if data.expires_at else None
@@ -29,7 +31,7 @@ def create_key(keys: Keys, data: KeyRequest) -> NewKeyReply:
 
 
 @get("/v1/keys", guards=[requires("admin")], summary="List keys", operation_id="list_keys", tags=["Keys"], sync_to_thread=True)
-def list_keys(keys: Keys) -> Page[KeyReply]:
+def list_keys(keys: NamedDependency[Keys]) -> Page[KeyReply]:
     """The keys, without their secrets."""
     return Page([_reply(key) for key in keys.all()])
 
@@ -42,7 +44,7 @@ def list_keys(keys: Keys) -> Page[KeyReply]:
     tags=["Keys"],
     sync_to_thread=True,
 )
-def revoke_key(keys: Keys, identifier: str) -> None:
+def revoke_key(keys: NamedDependency[Keys], identifier: FromPath[str]) -> None:
     """Revokes a key at once."""
     keys.revoke(identifier)
 

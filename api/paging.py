@@ -3,12 +3,12 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from index.errors import BadRequest
 
-Limit = Annotated[int, Parameter(ge=1, le=1_000, description="How many items a page has at most.")]
-Cursor = Annotated[str | None, Parameter(max_length=4_000, description="`next` of the page before.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="How many items a page has at most.")]
+Cursor = Annotated[str | None, QueryParameter(max_length=4_000, description="`next` of the page before.")]
 
 
 def cursor(position: str) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 from time import perf_counter
 
 from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from api.auth import requires
 from api.contracts import PlanReply, PlanRequest
@@ -47,7 +49,7 @@ class PathsSource:
     status_code=200,
     sync_to_thread=True,
 )
-def plan(platform: Platform, data: PlanRequest) -> PlanReply:
+def plan(platform: NamedDependency[Platform], data: JSONBody[PlanRequest]) -> PlanReply:
     """What a sweep of a configured source would add, change and remove; or what adding these paths would."""
     source, by_path = _source(platform, data)
     embedder = platform.model.get()

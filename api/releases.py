@@ -5,7 +5,8 @@ from typing import Annotated
 
 from litestar import Request, get, post
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter
 
 from api import paging
 from api.auth import requires
@@ -17,7 +18,7 @@ from index.errors import BadRequest, NotFound
 from index.releases import Kind, Release
 from tasks.rollback import held_documents, move_live, target_of_rollback
 
-Number = Annotated[int, Parameter(ge=1, le=2**53)]
+Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 Req = Request[None, Key, State]
 
 
@@ -29,7 +30,7 @@ Req = Request[None, Key, State]
     tags=["Releases"],
     sync_to_thread=True,
 )
-def list_releases(platform: Platform, limit: Limit = 50, cursor: Cursor = None) -> Page[ReleaseReply]:
+def list_releases(platform: NamedDependency[Platform], limit: Limit = 50, cursor: Cursor = None) -> Page[ReleaseReply]:
     """The releases, newest first."""
     before = _number(paging.position(cursor))
     rows = [release for release in platform.store.log.all() if before is None or release.number < before][:limit]
@@ -44,7 +45,7 @@ def list_releases(platform: Platform, limit: Limit = 50, cursor: Cursor = None) 
     tags=["Releases"],
     sync_to_thread=True,
 )
-def live_release(platform: Platform) -> ReleaseReply:
+def live_release(platform: NamedDependency[Platform]) -> ReleaseReply:
     """The release that is being served."""
     return _reply(platform, platform.store.log.live())
 
@@ -57,7 +58,7 @@ def live_release(platform: Platform) -> ReleaseReply:
     tags=["Releases"],
     sync_to_thread=True,
 )
-def get_release(platform: Platform, number: Number) -> ReleaseReply:
+def get_release(platform: NamedDependency[Platform], number: Number) -> ReleaseReply:
     """One release."""
     return _reply(platform, platform.store.log.get(number))
 
@@ -71,7 +72,7 @@ def get_release(platform: Platform, number: Number) -> ReleaseReply:
     status_code=200,
     sync_to_thread=True,
 )
-def promote(request: Req, platform: Platform, number: Number, data: ReasonRequest | None = None) -> LiveReply:
+def promote(request: Req, platform: NamedDependency[Platform], number: Number, data: JSONBody[ReasonRequest | None] = None) -> LiveReply:
     """Serves release `number`: the newest means following again, any other is pinned."""
     return _move(platform, "promoted", number, request.auth, data.reason if data else "")
 
@@ -85,7 +86,7 @@ def promote(request: Req, platform: Platform, number: Number, data: ReasonReques
     status_code=200,
     sync_to_thread=True,
 )
-def rollback(request: Req, platform: Platform, data: RollbackRequest) -> LiveReply:
+def rollback(request: Req, platform: NamedDependency[Platform], data: JSONBody[RollbackRequest]) -> LiveReply:
     """Serves an earlier release, pinned, until somebody resumes."""
     if data.requeue:
         raise BadRequest("requeue: true is not supported yet; without it the documents since then wait until you resume")
@@ -104,7 +105,7 @@ def rollback(request: Req, platform: Platform, data: RollbackRequest) -> LiveRep
     status_code=200,
     sync_to_thread=True,
 )
-def resume(request: Req, platform: Platform, data: ReasonRequest | None = None) -> LiveReply:
+def resume(request: Req, platform: NamedDependency[Platform], data: JSONBody[ReasonRequest | None] = None) -> LiveReply:
     """Follows the newest checked release again."""
     platform.store.log.refresh()
     return _move(platform, "resumed", platform.store.log.state.newest, request.auth, data.reason if data else "")

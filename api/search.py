@@ -4,6 +4,7 @@ from typing import Annotated
 
 from litestar import Request, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import Body
 
 from api.auth import requires
@@ -25,7 +26,9 @@ MAX_BODY = 1024 * 1024
     sync_to_thread=True,
     request_max_body_size=MAX_BODY,
 )
-def search(data: Annotated[SearchRequest, Body(title="Search")], request: Request[None, Key, State], platform: Platform) -> SearchReply:
+def search(
+    data: Annotated[SearchRequest, Body(title="Search")], request: Request[None, Key, State], platform: NamedDependency[Platform]
+) -> SearchReply:
     """Finds the passages that are nearest to a question, on the live release or on the one you name."""
     query = Query(
         text=data.query,

@@ -19,7 +19,9 @@ NEAR_BEST = 0.85
 MAX_SENTENCES = 3
 MAX_CANDIDATES = 96
 MIN_WORDS = 4
+MIN_LETTERS = 0.7
 REMEMBERED_SENTENCES = 20_000
+_MARKUP = re.compile(r"[=~^*\-#\"]{4,}|\[!|<\w+[^>]*>|\]\(http")
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s|#|\|)")
 
 
@@ -63,8 +65,8 @@ class ExtractiveGenerator:
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, shape (texts, dimensions)."""
-        found = {text: self._known.get(text) for text in texts}
-        missing = [text for text, vector in found.items() if vector is None]
+        found: dict[str, Vectors] = {text: self._known[text] for text in texts if text in self._known}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
         found |= dict(zip(missing, self._embedder.embed(missing), strict=True))
         self._known.update(found)
         return np.stack([found[text] for text in texts])
@@ -81,7 +83,7 @@ def sentences(chunk: Chunk) -> Iterator[Sentence]:
             left = position + len(piece) - len(piece.lstrip())
             right = position + len(piece.rstrip())
             position += len(piece)
-            if len(chunk.text[left:right].split()) >= MIN_WORDS:
+            if _says_something(chunk.text[left:right]):
                 yield Sentence(chunk, left, right)
 
 
@@ -91,6 +93,13 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
         yield start, gap.start()
         start = gap.end()
     yield start, len(text)
+
+
+def _says_something(sentence: str) -> bool:
+    """Whether this can stand as an answer: words, no underlined heading, badge or lead-in to a list."""
+    letters = sum(character.isalpha() for character in sentence)
+    dense = letters > MIN_LETTERS * len("".join(sentence.split()))
+    return len(sentence.split()) >= MIN_WORDS and dense and not sentence.endswith(":") and not _MARKUP.search(sentence)
 
 
 def _in_context(sentence: Sentence) -> str:

@@ -33,6 +33,19 @@ def newest_writes(writes: Iterable[Write], known: Mapping[str, Entry]) -> list[W
     return sorted(fresh, key=lambda write: write.revision)
 
 
+def deletions(writes: Iterable[Write], known: Mapping[str, Entry]) -> dict[str, int]:
+    """The revision of the newest deletion of each document that the ledger has not seen.
+
+    A newer write of the same batch does not undo it: older releases must not show the deleted text again.
+    """
+    revisions: dict[str, int] = {}
+    for write in writes:
+        unseen = write.doc_id not in known or write.revision > known[write.doc_id].revision
+        if write.draft.action == "delete" and unseen:
+            revisions[write.doc_id] = max(write.revision, revisions.get(write.doc_id, 0))
+    return revisions
+
+
 def chunk_changes(stored: Mapping[str, Sequence[Chunk]], wanted: Mapping[str, Sequence[Chunk]]) -> ChunkChanges:
     """What to write and delete so that each document in `wanted` has exactly its wanted chunks.
 

@@ -14,7 +14,7 @@ from index.errors import Rejected
 from index.store import Store
 from tasks.chunk import Chunker
 from tasks.parse import Parsed, parse
-from tasks.plan import ChunkChanges, chunk_changes, newest_writes, texts_to_embed
+from tasks.plan import ChunkChanges, chunk_changes, deletions, newest_writes, texts_to_embed
 from tasks.validate import Contract, Failure
 
 
@@ -67,11 +67,11 @@ def prepare(
     with timings.step("plan"):
         known = store.ledger.get([write.doc_id for write in writes], with_text=True)
         fresh = newest_writes(writes, known)
+        deleted = deletions(writes, known)
         stored = table.of_documents([write.doc_id for write in fresh])
     if not fresh:
         return None
     puts = [write for write in fresh if write.draft.action == "put"]
-    deletes = [write for write in fresh if write.draft.action == "delete"]
     failures = dict(condemned)
     with timings.step("parse"):
         parsed = _parse(store, puts, failures)
@@ -80,17 +80,17 @@ def prepare(
     with timings.step("validate"):
         _note(failures, tools.contract.documents({doc_id: parsed[doc_id].text for doc_id in chunks}))
         _note(failures, tools.contract.chunks([chunk for group in chunks.values() for chunk in group]))
-    wanted = _wanted(chunks, deletes, failures)
+    wanted = _wanted(chunks, deleted, failures)
     with timings.step("embed"):
         vectors, embedded = _embed(table, tools.embedder, chunk_changes(stored, wanted).written)
     with timings.step("validate"):
         _check_vectors(tools.contract, wanted, vectors, failures)
-    wanted = _wanted(chunks, deletes, failures)
+    wanted = _wanted(chunks, deleted, failures)
     return Prepared(
         entries=tuple(_entry(write, known.get(write.doc_id), parsed, wanted, failures) for write in fresh),
         changes=chunk_changes(stored, wanted),
         vectors=vectors,
-        deleted={write.doc_id: write.revision for write in deletes},
+        deleted=deleted,
         embedded=embedded,
         fields={name: type(value).__name__ for write in puts for name, value in write.draft.metadata.items()},
         timings=timings,
@@ -121,10 +121,10 @@ def _chunk(chunker: Chunker, puts: Sequence[Write], parsed: Mapping[str, Parsed]
     return found
 
 
-def _wanted(chunks: Mapping[str, list[Chunk]], deletes: Sequence[Write], failures: Mapping[str, str]) -> dict[str, Sequence[Chunk]]:
-    """The chunks that each document of the batch should have; one that failed keeps what it has."""
-    wanted: dict[str, Sequence[Chunk]] = {doc_id: group for doc_id, group in chunks.items() if doc_id not in failures}
-    return wanted | {write.doc_id: () for write in deletes}
+def _wanted(chunks: Mapping[str, list[Chunk]], deleted: Mapping[str, int], failures: Mapping[str, str]) -> dict[str, Sequence[Chunk]]:
+    """The chunks that each document of the batch should have; one that failed keeps what it has, unless it was deleted before."""
+    wanted: dict[str, Sequence[Chunk]] = dict.fromkeys(deleted, ())
+    return wanted | {doc_id: group for doc_id, group in chunks.items() if doc_id not in failures}
 
 
 def _embed(table: ChunkTable, embedder: Embedder, chunks: Sequence[Chunk]) -> tuple[dict[str, Vectors], int]:
@@ -159,7 +159,7 @@ def _entry(
     digest = content_hash(draft.content)
     if write.doc_id in failures:
         failed = replace(_facts(write, "quarantined", digest), reason=failures[write.doc_id])
-        if before is None:
+        if before is None or write.doc_id in wanted:
             return failed
         kept = {name: getattr(before, name) for name in ("chunks", "indexed_revision", "indexed_hash", "text")}
         return replace(failed, **kept)

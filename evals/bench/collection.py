@@ -14,6 +14,7 @@ from index.errors import Misconfigured
 from tasks.discover import SampleSource
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels.tsv"
+PIECE_WORDS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,7 @@ def beir(folder: Path) -> Collection:
     `metadata.corpus_id`. Raises `Misconfigured` when a file is missing or is not what it should be.
     """
     try:
-        documents = tuple(
-            Draft(row["_id"], content=row["text"].encode(), title=row.get("title") or None) for row in _rows(folder / CORPUS)
-        )
+        documents = tuple(Draft(row["_id"], content=row["text"].encode(), title=row.get("title") or None) for row in _rows(folder / CORPUS))
         grades = _grades(folder / QRELS)
         questions = tuple(_question(row, grades[row["_id"]]) for row in _rows(folder / QUERIES) if row["_id"] in grades)
     except (OSError, ValueError, KeyError) as error:
@@ -87,3 +86,22 @@ def _grades(path: Path) -> dict[str, dict[str, int]]:
         if int(grade) > 0:
             found.setdefault(question, {})[document] = int(grade)
     return found
+
+
+def real_documents(folder: Path | None, count: int) -> list[Draft]:
+    """So many documents of real text: those of a BEIR folder, or pieces of the sample of about 150 words.
+
+    Raises `Misconfigured` when there are not as many.
+    """
+    found = list(beir(folder).documents if folder else _pieces())[:count]
+    if len(found) < count:
+        raise Misconfigured(f"{folder or 'the sample'} has text for {len(found)} documents; ask for at most as many")
+    return found
+
+
+def _pieces() -> Iterator[Draft]:
+    for draft in SampleSource().drafts():
+        words = draft.content.decode().split()
+        for start in range(0, len(words) - PIECE_WORDS, PIECE_WORDS):
+            text = " ".join(words[start : start + PIECE_WORDS])
+            yield Draft(f"piece-{draft.doc_id.replace('/', '-')}-{start}", content=text.encode())

@@ -24,11 +24,10 @@ class Figure:
     ratio: float | None = None
 
     def against(self, baseline: "Figure") -> "Figure":
-        """This figure beside a baseline of the same unit; the ratio stays None when the baseline is 0."""
+        """The figure beside a baseline of the same unit; the ratio stays None when the baseline is 0."""
         if baseline.unit != self.unit:
             raise ValueError(f"{self.metric} in {self.unit} can't be compared with {baseline.metric} in {baseline.unit}")
-        name = baseline.case if baseline.case != self.case else baseline.metric
-        return replace(self, baseline=name, ratio=self.value / baseline.value if baseline.value else None)
+        return replace(self, baseline=baseline.case, ratio=self.value / baseline.value if baseline.value else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +82,21 @@ def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
     return [asdict(figure) for figure in figures]
 
 
-def as_table(figures: Sequence[Figure]) -> Table:
+def as_table(title: str, figures: Sequence[Figure]) -> Table:
     """The figures for people."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("part", "case", "metric"):
-        table.add_column(column, overflow="fold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("case", overflow="fold")
+    table.add_column("metric", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("unit")
+    table.add_column("unit", no_wrap=True)
     table.add_column("ratio", justify="right", no_wrap=True)
-    table.add_column("to baseline", overflow="fold", style="dim")
-    before: Figure | None = None
+    table.add_column("to", overflow="fold", style="dim")
+    shown = ""
     for figure in figures:
-        if before and before.part != figure.part:
-            table.add_section()
-        part = "" if before and before.part == figure.part else figure.part
-        case = "" if before and (before.part, before.case) == (figure.part, figure.case) else figure.case
         ratio = "" if figure.ratio is None else f"{figure.ratio:.3g}"
-        table.add_row(part, case, figure.metric, readable(figure.value), figure.unit, ratio, figure.baseline or "")
-        before = figure
+        case = "" if figure.case == shown else figure.case
+        table.add_row(case, figure.metric, readable(figure.value), figure.unit, ratio, figure.baseline or "")
+        shown = figure.case
     return table
 
 

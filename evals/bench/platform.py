@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -141,9 +141,3 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 def _line(draft: Draft) -> bytes:
     facts = {"doc_id": draft.doc_id, "text": draft.content.decode(), "media_type": draft.media_type}
     return json.dumps(facts | ({"title": draft.title} if draft.title else {})).encode()
-
-
-def drained(waiting: Iterable[int]) -> None:
-    """Waits without looking."""
-    for _ in waiting:
-        pass

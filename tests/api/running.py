@@ -62,15 +62,14 @@ class RunningApi:
         self.app = create_app(self.platform, self.keys, runs)
         self._contract = contract
         self._ingester: Ingester | None = None
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, access_log=False, server_header=False))
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._serving = Thread(target=self._server.run, args=([self._socket],))
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=TIMEOUT_S, trust_env=False)
+        self._server = uvicorn.Server(uvicorn.Config(self.app, port=0, log_config=None, access_log=False, server_header=False))
+        self._serving = Thread(target=self._server.run)
+        self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
         self._serving.start()
         self.until(lambda: self._server.started)
+        self.client.base_url = httpx.URL(f"http://127.0.0.1:{self.port}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,6 +77,11 @@ class RunningApi:
         self._server.should_exit = True
         self._serving.join()
         self.stop_ingester()
+
+    @property
+    def port(self) -> int:
+        """Where the server listens; it has chosen a free one."""
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     def start_ingester(self) -> Self:
         """Takes the index over and begins to drain the inbox."""
@@ -117,15 +121,15 @@ class RunningApi:
 
     def put(self, doc_id: str, text: str, wait: float = TIMEOUT_S, key: str | None = "", **facts: Any) -> Reply:
         """Puts a text, and waits until it is searchable."""
-        return self.call("PUT", f"/v1/documents/{quote(doc_id, safe='')}", {"text": text} | facts, key, params={"wait": wait})
+        return self.call("PUT", document(doc_id), {"text": text} | facts, key, params={"wait": wait})
 
     def status(self, doc_id: str, key: str | None = "") -> Reply:
         """What became of a document."""
-        return self.get(f"/v1/documents/{quote(doc_id, safe='')}", key)
+        return self.get(document(doc_id), key)
 
     def delete(self, doc_id: str, wait: float = TIMEOUT_S, key: str | None = "") -> Reply:
         """Deletes a document, and waits until it is gone."""
-        return self.call("DELETE", f"/v1/documents/{quote(doc_id, safe='')}", key=key, params={"wait": wait})
+        return self.call("DELETE", document(doc_id), key=key, params={"wait": wait})
 
     def found(self, query: str, key: str | None = "", **more: Any) -> list[str]:
         """The documents of a search, best first."""
@@ -169,6 +173,11 @@ class Ingester(Thread):
         """Returns when the batch in hand is done."""
         self._stopping.set()
         self.join()
+
+
+def document(doc_id: str) -> str:
+    """The path of a document. Dots too are encoded: clients take `..` in a path for a way up."""
+    return f"/v1/documents/{quote(doc_id, safe='').replace('.', '%2E')}"
 
 
 def _json(reply: httpx.Response) -> Any:

@@ -67,9 +67,8 @@ def test_exact_search_gives_the_same_hits_while_there_is_no_vector_index(bench: 
 
 
 def test_a_hit_carries_all_that_is_shown(bench: Bench):
-    bench.put(
-        "notes:a.md", "# Fruit\n\nApples grow here.", media_type="text/markdown", source="notes", uri="file:///a.md", metadata={"year": 2024}
-    )  # fmt: skip
+    facts = {"media_type": "text/markdown", "source": "notes", "uri": "file:///a.md", "metadata": {"year": 2024}}
+    bench.put("notes:a.md", "# Fruit\n\nApples grow here.", **facts)
     chunk = bench.search("apples").hits[0].chunk
     assert (chunk.doc_id, chunk.title, chunk.uri, chunk.source) == ("notes:a.md", "Fruit", "file:///a.md", "notes")
     assert (chunk.heading, chunk.metadata, chunk.media_type) == (("Fruit",), {"year": 2024}, "text/markdown")

@@ -1,0 +1,70 @@
+"""Runs benchmarks, prints their figures and writes them as JSON: `python -m evals.bench --part search --rows 50000`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+
+from evals.bench.figures import Figure, as_json, as_table
+from evals.bench.options import Options
+from index.errors import Misconfigured
+
+PARTS = ("embed", "search", "releases", "ingest", "serve", "quality")
+OUT = Path("bench.json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0, or 2 when the benchmark can't be run as asked."""
+    asked = parser().parse_args(arguments)
+    options = Options(rows=asked.rows, docs=asked.docs, data=asked.data)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    figures: list[Figure] = []
+    try:
+        for part in [asked.part] if asked.part else PARTS:
+            began = perf_counter()
+            measured = run(part, options)
+            console.print(as_table(f"{part}, {perf_counter() - began:.0f} s", measured))
+            figures += measured
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        return 2
+    asked.out.write_text(json.dumps(as_json(figures), indent=1) + "\n", encoding="utf-8")
+    console.print(f"written to {asked.out}")
+    return 0
+
+
+def run(part: str, options: Options) -> list[Figure]:
+    """The figures of one part. Its libraries are loaded only now: some take seconds."""
+    measure: Callable[[Options], list[Figure]] = getattr(import_module(f"evals.bench.{part}"), part)
+    return measure(options)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What may be set."""
+    found = argparse.ArgumentParser(prog="python -m evals.bench", description=__doc__)
+    found.add_argument("--part", choices=PARTS, help="default: all")
+    found.add_argument("--rows", type=positive, help="chunks in the index of `search` (20000) and at the start of `releases` (20000)")
+    found.add_argument(
+        "--docs",
+        type=positive,
+        help="documents of `ingest` (500) and `serve` (300), passages of `embed` (256), batches of `releases` (500)",
+    )
+    found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text to embed, ingest and serve")
+    found.add_argument("--out", type=Path, default=OUT, help=f"the file of the figures (default {OUT})")
+    return found
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

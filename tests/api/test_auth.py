@@ -1,0 +1,122 @@
+"""Each route asks for a key of its role, whatever is sent to it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request that changes nothing, and the status that it gets with the right key."""
+
+    method: str
+    template: str
+    role: str
+    status: int
+    path: str
+    body: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.template}"
+
+
+def route(method, template, role, status, path=None, body=None):
+    return Route(method, template, role, status, path or template, body)
+
+
+ROUTES = [
+    route("PUT", "/v1/documents/{doc_id}", "writer", 400, "/v1/documents/a", {}),
+    route("GET", "/v1/documents/{doc_id}", "reader", 404, "/v1/documents/unknown"),
+    route("DELETE", "/v1/documents/{doc_id}", "writer", 404, "/v1/documents/unknown"),
+    route("POST", "/v1/documents/{doc_id}", "writer", 404, "/v1/documents/unknown/replay"),
+    route("GET", "/v1/documents", "reader", 200),
+    route("POST", "/v1/documents", "writer", 400),
+    route("POST", "/v1/quarantine/replay", "writer", 202, "/v1/quarantine/replay?reason=none"),
+    route("POST", "/v1/search", "reader", 200, body={"query": "copper"}),
+    route("POST", "/v1/answers", "reader", 200, body={"question": "Where is the great copper mine?"}),
+    route("GET", "/v1/releases", "reader", 200),
+    route("GET", "/v1/releases/live", "reader", 200),
+    route("GET", "/v1/releases/{number}", "reader", 404, "/v1/releases/99999"),
+    route("POST", "/v1/releases/{number}/promote", "admin", 404, "/v1/releases/99999/promote", {"reason": "test"}),
+    route("POST", "/v1/rollback", "admin", 404, body={"to": 99999}),
+    route("POST", "/v1/resume", "admin", 400, body={"reason": 7}),
+    route("POST", "/v1/evaluations", "writer", 404, body={"release": 99999}),
+    route("GET", "/v1/evaluations", "reader", 200),
+    route("GET", "/v1/evaluations/{identifier}", "reader", 503, f"/v1/evaluations/{NOBODY}"),
+    route("POST", "/v1/plans", "writer", 400, body={}),
+    route("POST", "/v1/keys", "admin", 400, body={"role": "boss"}),
+    route("GET", "/v1/keys", "admin", 200),
+    route("DELETE", "/v1/keys/{identifier}", "admin", 404, "/v1/keys/unknown"),
+]
+OPEN = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")}
+BELOW = {"writer": "reader", "admin": "writer"}
+ABOVE = {"reader": "writer", "writer": "admin"}
+
+
+@pytest.fixture(scope="module")
+def keys(api):
+    """A secret for each kind of caller."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    revoked, secret = api.keys.create("admin", "revoked")
+    api.keys.revoke(revoked.id)
+    roles = {role: api.key(role) for role in ("reader", "writer", "admin")}
+    return {"no": None, "wrong": "gw_wrong", "expired": api.key("admin", expires_at=yesterday), "revoked": secret} | roles
+
+
+@pytest.mark.parametrize("who", ["no", "wrong", "expired", "revoked"])
+@pytest.mark.parametrize("asked", ROUTES, ids=str)
+def test_without_a_valid_key_no_route_answers(api, keys, asked, who):
+    reply = api.call(asked.method, asked.path, asked.body, keys[who])
+    assert (reply.status, reply.headers["www-authenticate"]) == (401, "Bearer")
+    assert ("missing" if who == "no" else "wrong, expired or revoked") in reply.detail
+
+
+@pytest.mark.parametrize("asked", [asked for asked in ROUTES if asked.role in BELOW], ids=str)
+def test_a_role_that_is_too_low_is_refused_and_told_which_is_needed(api, keys, asked):
+    reply = api.call(asked.method, asked.path, asked.body, keys[BELOW[asked.role]])
+    assert (reply.status, reply.json["title"]) == (403, "Forbidden")
+    assert f"needs a {asked.role} key; yours is a {BELOW[asked.role]} key" in reply.detail
+
+
+@pytest.mark.parametrize("asked", ROUTES, ids=str)
+def test_the_role_that_is_asked_for_and_the_one_above_are_served(api, keys, asked):
+    roles = [asked.role, *[ABOVE[asked.role] for _ in [0] if asked.role in ABOVE]]
+    replies = [api.call(asked.method, asked.path, asked.body, keys[role]) for role in roles]
+    assert [reply.status for reply in replies] == [asked.status] * len(roles)
+
+
+def test_the_table_above_has_every_route(api):
+    described = api.get("/schema/openapi.json", key=None).json["paths"]
+    operations = {(method.upper(), path) for path, methods in described.items() for method in methods}
+    assert operations == {(asked.method, asked.template) for asked in ROUTES} | OPEN
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Basic {}", "bearer", "Bearer", "{}", "Bearer {} {}", "Bearer \xe9"],
+    ids=["another scheme", "only the scheme", "nothing after it", "only the key", "two keys", "not ASCII"],
+)
+def test_a_malformed_authorization_header_is_a_401(api, header):
+    sent = header.format(api.admin, api.admin).encode("latin-1")
+    assert api.call("GET", "/v1/keys", key=None, headers={"Authorization": sent}).status == 401
+
+
+def test_the_scheme_may_be_written_in_lower_case(api):
+    assert api.call("GET", "/v1/keys", key=None, headers={"Authorization": f"bearer {api.admin}"}).status == 200
+
+
+def test_a_bad_body_without_a_key_is_told_about_the_key(api):
+    assert api.call("POST", "/v1/search", key=None, content=b"{").status == 401
+
+
+def test_metrics_are_open_on_this_machine_and_ask_others_for_a_key(api):
+    assert api.get("/metrics", key=None).status == 200
+    # Not as a context manager: the app is running already. The client says it is on a host called "testclient".
+    other_host = TestClient(api.app)
+    assert other_host.get("/metrics").status_code == 401
+    assert other_host.get("/metrics", headers={"Authorization": f"Bearer {api.key('reader')}"}).status_code == 200
