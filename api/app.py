@@ -9,7 +9,7 @@ from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry
 
-from api import answers, documents, evaluations, health, key_routes, openapi, plans, problems, releases, search
+from api import answers, documents, evaluations, health, intake, key_routes, openapi, plans, problems, releases, search
 from api.keys import Keys
 from api.platform import Platform
 from api.runs import Runs
@@ -65,6 +65,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
             "registry": Provide(lambda: registry, sync_to_thread=False),
         },
         exception_handlers=problems.HANDLERS,
+        request_class=intake.JsonRequest,
         lifespan=[follow],
         middleware=[PrometheusConfig(app_name="groundwork", prefix="groundwork", group_path=True).middleware],
         openapi_config=openapi.config(),

@@ -15,7 +15,7 @@ from api.contracts import AcceptedReply, BulkReply, DocumentReply, Page, Rejecti
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
-from api.status import is_processed, page, readable, status
+from api.status import is_processed, outcome, page, readable, status
 from index.documents import Draft, Entry, Write
 from index.documents import State as DocumentState
 from index.errors import BadRequest, Conflict, NotFound
@@ -52,7 +52,7 @@ async def put_document(
     name = intake.doc_id_of(request.scope["raw_path"])
     draft = intake.draft_of(name, request.headers.get("content-type", ""), await request.body())
     [write] = await asyncio.to_thread(platform.store.inbox.accept, [draft])
-    return await _when_done(platform, request.auth, write, wait)
+    return await _when_done(platform, write, wait)
 
 
 @delete(
@@ -73,7 +73,7 @@ async def delete_document(
         raise BadRequest("purge=true is not supported yet; without it the document is hidden in every release")
     await asyncio.to_thread(status, platform, name, request.auth)
     [write] = await asyncio.to_thread(platform.store.inbox.accept, [Draft(name, "delete")])
-    return await _when_done(platform, request.auth, write, wait)
+    return await _when_done(platform, write, wait)
 
 
 @get(
@@ -106,8 +106,8 @@ def list_documents(
     cursor: Cursor = None,
 ) -> Page[DocumentReply]:
     """The documents in order of their ids."""
-    found = page(platform, request.auth, state_filter, paging.position(cursor), limit)
-    return Page(found, paging.cursor(found[-1].doc_id) if len(found) == limit else None)
+    found, end = page(platform, request.auth, state_filter, paging.position(cursor), limit)
+    return Page(found, paging.cursor(end) if end is not None else None)
 
 
 @post(
@@ -163,9 +163,9 @@ def replay_quarantine(request: Req, platform: NamedDependency[Platform], reason:
     return ReplayReply(_replay(platform, chosen))
 
 
-async def _when_done(platform: Platform, key: Key, write: Write, wait: float) -> Response[AcceptedReply | DocumentReply]:
+async def _when_done(platform: Platform, write: Write, wait: float) -> Response[AcceptedReply | DocumentReply]:
     if wait and await platform.until(lambda: is_processed(platform, write.doc_id, write.revision), wait):
-        return Response(await asyncio.to_thread(status, platform, write.doc_id, key), status_code=200)
+        return Response(await asyncio.to_thread(outcome, platform, write.doc_id), status_code=200)
     return Response(AcceptedReply(write.doc_id, write.accepted_at), status_code=202)
 
 

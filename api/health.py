@@ -1,6 +1,7 @@
 """Health and metrics."""
 
 import json
+import logging
 from typing import Any
 
 from litestar import Response, get
@@ -14,6 +15,10 @@ from api.platform import Platform
 from api.problems import problem
 from index.errors import GroundworkError
 from tasks.retrieve import Query, retrieve
+
+_log = logging.getLogger("groundwork.api")
+# What a part that is down raises; LanceDB turns failures of the storage into RuntimeErrors.
+FAILURES = (GroundworkError, OSError, RuntimeError, ValueError)
 
 
 @get("/health/live", summary="Alive?", operation_id="live", tags=["Health"])
@@ -31,9 +36,9 @@ def ready(platform: NamedDependency[Platform]) -> Response[dict[str, Any]]:
     for part, check in (("index", platform.store.log.live), ("model", platform.model.get), ("search", lambda: _search(platform))):
         try:
             check()
-        except GroundworkError as error:
-            parts[part] = str(error)
-            return problem(503, f"{part}: {error}", {"Retry-After": "2"}, parts=parts, progress=progress)
+        except FAILURES as error:
+            parts[part] = _why(part, error)
+            return problem(503, f"{part}: {parts[part]}", {"Retry-After": "2"}, parts=parts, progress=progress)
     if progress is not None:
         return problem(503, "sample: it is being indexed for the first time", {"Retry-After": "2"}, parts=parts, progress=progress)
     return Response({"status": "ready", "parts": parts, "release": platform.store.log.state.live, "waiting": waiting})
@@ -46,7 +51,7 @@ def ready(platform: NamedDependency[Platform]) -> Response[dict[str, Any]]:
     tags=["Health"],
     guards=[loopback_or("reader")],
     sync_to_thread=True,
-    media_type=CONTENT_TYPE_LATEST,
+    media_type=CONTENT_TYPE_LATEST.partition("; charset")[0],  # which Litestar adds
 )
 def metrics(registry: NamedDependency[CollectorRegistry]) -> bytes:
     """Prometheus text."""
@@ -73,6 +78,14 @@ class IndexMetrics(Collector):
             "groundwork_inbox_bytes": ("Size of what waits in the inbox.", sum(s.size for s in segments)),
         }
         return [GaugeMetricFamily(name, text, value=value) for name, (text, value) in values.items()]
+
+
+def _why(part: str, error: Exception) -> str:
+    """What people may read without a key; the rest is for the log."""
+    if isinstance(error, GroundworkError):
+        return str(error)
+    _log.error("%s is not ready: %s", part, error)
+    return f"it failed ({type(error).__name__}), the API's log has the details"
 
 
 def _search(platform: Platform) -> None:

@@ -1,14 +1,17 @@
-"""Requests to drafts: what clients send as documents, checked before it is accepted."""
+"""What clients send, checked before it is accepted: bodies to JSON, and to drafts of documents."""
 
 import base64
 import binascii
 import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from litestar import Request
 from litestar.datastructures import UploadFile
+from litestar.exceptions import SerializationException
 
 from api.contracts import BulkDocumentRequest, DocumentRequest, Rejection
 from index.documents import Draft, check_doc_id, check_metadata
@@ -19,6 +22,19 @@ PREFIX = b"/v1/documents/"
 REPLAY = b"/replay"
 JSON = "application/json"
 UNKNOWN = "application/octet-stream"
+# What decoding JSON raises when it is no JSON, no UTF-8, or nested too deeply.
+UNREADABLE = (msgspec.DecodeError, SerializationException, UnicodeDecodeError, RecursionError)
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """A request whose unreadable JSON is the caller's fault, whatever is wrong with it."""
+
+    async def json(self) -> Any:
+        """The body; raises `BadRequest`."""
+        try:
+            return await super().json()
+        except UNREADABLE as error:
+            raise BadRequest(f"the body is not JSON that can be read: {error}") from error
 
 
 def doc_id_of(raw_path: bytes, suffix: bytes = b"") -> str:
@@ -37,7 +53,7 @@ def draft_of(doc_id: str, content_type: str, body: bytes) -> Draft:
         return Draft(doc_id, media_type=content_type, content=body)
     try:
         return _draft(doc_id, msgspec.json.decode(body, type=DocumentRequest))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadRequest(f"the body is not a document: {error}") from error
 
 
@@ -49,7 +65,7 @@ def lines_of(body: bytes) -> Iterator[Draft | Rejection]:
         try:
             document = msgspec.json.decode(line, type=BulkDocumentRequest)
             yield _draft(check_doc_id(document.doc_id), document)
-        except (msgspec.DecodeError, UnicodeDecodeError, BadRequest) as error:
+        except (*UNREADABLE, BadRequest) as error:
             yield Rejection(number, str(error))
 
 

@@ -1,6 +1,6 @@
 """Cursors of lists: opaque to clients."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from typing import Annotated
 
 from litestar.params import QueryParameter
@@ -21,6 +21,6 @@ def position(cursor_: str | None) -> str:
     if not cursor_:
         return ""
     try:
-        return urlsafe_b64decode(cursor_.encode()).decode()
+        return b64decode(cursor_, altchars="-_", validate=True).decode()
     except ValueError as error:
         raise BadRequest("cursor is not one that this API gave; start without one") from error

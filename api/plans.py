@@ -83,7 +83,7 @@ def _source(platform: Platform, data: PlanRequest) -> tuple[Source, bool]:
         raise BadRequest("give 'source' (a configured one) or 'paths', one of the two")
     if data.source is None:
         paths = [Path(path) for path in data.paths]
-        missing = [str(path) for path in paths if "\x00" in str(path) or not path.is_absolute() or not path.exists()]
+        missing = [str(path) for path in paths if not _is_there(path)]
         if missing:
             raise BadRequest(f"not an absolute path of something on the server's machine: {', '.join(missing[:5])}")
         return PathsSource(paths), True
@@ -91,6 +91,13 @@ def _source(platform: Platform, data: PlanRequest) -> tuple[Source, bool]:
     if data.source not in known:
         raise BadRequest(f"no source {data.source!r} is configured; there are: {', '.join(known) or 'none'}")
     return known[data.source], False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_absolute() and path.exists()
+    except (OSError, ValueError):  # its name is too long, or holds a NUL
+        return False
 
 
 def _seconds_per_passage(embedder: Embedder) -> float:

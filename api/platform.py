@@ -105,8 +105,9 @@ class Platform:
             self._waiters -= 1
 
     def _follow(self) -> None:
-        while not self._stopping.wait(POLL_WAITED_FOR_S if self._waiters else POLL_S):
+        while not self._stopping.is_set():
             try:
                 self.reader.follow()
             except (OSError, RuntimeError, ValueError) as error:  # what LanceDB raises while a table is being changed
                 _log.warning("could not read the release log, trying again: %s", error)
+            self._stopping.wait(POLL_WAITED_FOR_S if self._waiters else POLL_S)

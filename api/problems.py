@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from index.errors import BadRequest, Conflict, GroundworkError, NotFound, Unavailable
+from index.errors import BadRequest, Conflict, GroundworkError, NotFound, Unavailable, is_storage_failure
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[GroundworkError], int] = {BadRequest: 400, NotFound: 404, Conflict: 409, Unavailable: 503}
@@ -40,19 +40,29 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     """Litestar's own errors, with what was wrong spelled out."""
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        faults = [f"{fault.get('key') or fault.get('source') or 'request'}: {fault.get('message')}" for fault in error.extra]
-        detail = "; ".join(faults) or detail
+        detail = "; ".join(_fault(fault) for fault in error.extra) or detail
     if error.status_code == 404:
         detail = f"nothing is at {request.url.path}; /schema lists what there is"
     if error.status_code == 405:
         detail = f"{request.method} is not allowed on {request.url.path}; /schema lists what there is"
+    if error.status_code == 413:
+        detail = f"the body is too large: {request.url.path} takes at most {request.route_handler.resolve_request_max_body_size()} bytes"
     return problem(error.status_code, detail or HTTPStatus(error.status_code).phrase, dict(error.headers or {}))
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """Anything else is our fault: the log has it, the caller gets no stack trace."""
+    """A disk that is full or gone may be back soon; anything else is our fault. The log has it, the caller gets no stack trace."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if is_storage_failure(error):
+        return problem(503, "the storage of the index failed; try again, and see the API's log for the details", {"Retry-After": "5"})
     return problem(500, "an error of ours; the API's log has the details")
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    """One thing that Litestar found wrong with a request."""
+    if fault.get("message") == "'data'":  # its words for a body that isn't there
+        return "the body is missing: send JSON"
+    return f"{fault.get('key') or fault.get('source') or 'request'}: {fault.get('message')}"
 
 
 HANDLERS: dict[int | type[Exception], Any] = {

@@ -14,7 +14,7 @@ from api.contracts import LiveReply, Page, ReasonRequest, ReleaseReply, Rollback
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
-from index.errors import BadRequest, NotFound
+from index.errors import BadRequest
 from index.releases import Kind, Release
 from tasks.rollback import held_documents, move_live, target_of_rollback
 
@@ -139,5 +139,5 @@ def _number(text: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal():
-        raise NotFound("cursor is not one that this API gave; start without one")
+        raise BadRequest("cursor is not one that this API gave; start without one")
     return int(text)

@@ -16,7 +16,7 @@ def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:
     # The inbox first: a write that leaves it between the two looks is in the ledger by then.
     waiting = platform.store.inbox.pending().get(doc_id)
     entry = platform.store.ledger.get([doc_id]).get(doc_id)
-    if entry and not readable(entry, key):
+    if not readable(entry, key):
         entry = waiting = None
     if waiting and (entry is None or waiting.revision > entry.revision):
         return waiting_reply(waiting)
@@ -25,25 +25,35 @@ def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:
     return entry_reply(platform, entry)
 
 
+def outcome(platform: Platform, doc_id: str) -> DocumentReply:
+    """What became of a document, for the writer who has just changed it: whether they may read it does not matter."""
+    return entry_reply(platform, platform.store.ledger.get([doc_id])[doc_id])
+
+
 def is_processed(platform: Platform, doc_id: str, revision: int) -> bool:
     """Whether a release contains this revision, or a newer one, or it was set aside."""
     entry = platform.store.ledger.get([doc_id]).get(doc_id)
-    return entry is not None and entry.revision >= revision and entry.release <= platform.store.log.state.newest
+    return entry is not None and entry.revision >= revision and entry.release <= platform.reader.newest
 
 
-def page(platform: Platform, key: Key, state: State | None, after: str, limit: int) -> list[DocumentReply]:
-    """At most `limit` documents after a doc_id, in order of doc_id."""
+def page(platform: Platform, key: Key, state: State | None, after: str, limit: int) -> tuple[list[DocumentReply], str | None]:
+    """At most `limit` documents after a doc_id, in order of doc_id; and the doc_id that the next page comes after, if there is one."""
     pending = platform.store.inbox.pending()
-    replies = {entry.doc_id: entry_reply(platform, entry) for entry in _entries(platform, key, state, after, limit)}
+    entries = _entries(platform, key, state, after, limit)
+    end = entries[-1].doc_id if len(entries) >= limit else None
+    replies = {entry.doc_id: entry_reply(platform, entry) for entry in entries}
     for doc_id, waiting in pending.items():
-        if doc_id > after and not key.filter and waiting.revision > (replies[doc_id].revision if doc_id in replies else 0):
+        here = doc_id > after and (end is None or doc_id <= end)
+        if here and not key.filter and waiting.revision > (replies[doc_id].revision if doc_id in replies else 0):
             replies[doc_id] = waiting_reply(waiting)
-    wanted = [reply for reply in replies.values() if state in (None, reply.state)]
-    return sorted(wanted, key=lambda reply: reply.doc_id)[:limit]
+    wanted = sorted((reply for reply in replies.values() if state in (None, reply.state)), key=lambda reply: reply.doc_id)[:limit]
+    return wanted, wanted[-1].doc_id if len(wanted) == limit else end
 
 
-def readable(entry: Entry, key: Key) -> bool:
-    """Whether the key's own filter lets it see the document."""
+def readable(entry: Entry | None, key: Key) -> bool:
+    """Whether the key's own filter lets it see the document; what is in no ledger yet can't be told, so it is hidden."""
+    if entry is None:
+        return not key.filter
     record = {name: getattr(entry, name) for name in (*filters.COLUMNS, "metadata")}
     return filters.matches(filters.parse(key.filter), record)
 
@@ -51,6 +61,8 @@ def readable(entry: Entry, key: Key) -> bool:
 def entry_reply(platform: Platform, entry: Entry) -> DocumentReply:
     """A ledger row as the wire shows it."""
     log = platform.store.log
+    if entry.release > platform.reader.newest:  # written, but its release is still being made
+        return waiting_reply(entry)
     indexed = entry.state in ("indexed", "duplicate")
     return DocumentReply(
         doc_id=entry.doc_id,
@@ -68,7 +80,7 @@ def entry_reply(platform: Platform, entry: Entry) -> DocumentReply:
     )
 
 
-def waiting_reply(waiting: Waiting) -> DocumentReply:
+def waiting_reply(waiting: Waiting | Entry) -> DocumentReply:
     """An accepted write that is not in a release yet."""
     return DocumentReply(
         doc_id=waiting.doc_id,

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 from index.documents import Write
-from index.errors import BatchFailed
+from index.errors import is_storage_failure
 from index.inbox import Inbox
 from index.store import Store
 from tasks.batch import Outcome, isolate, run_batch
@@ -16,7 +16,7 @@ from tasks.publish import Publisher
 
 MAX_DOCUMENTS = 100
 MAX_BYTES = 512 * 1024
-TRIES_BEFORE_SPLIT = 3
+FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
 FOLD_EVERY = 20
 _log = logging.getLogger("groundwork.ingester")
@@ -32,25 +32,24 @@ class Drain:
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
     unfolded: int = 0
-    _failures: dict[str, int] = field(default_factory=dict)
+    _tries: int = 0
+    _faults: int = 0
 
     def next_batch(self) -> list[Outcome]:
         """Indexes what waits, at most one batch; an empty list when nothing does.
 
-        The segments are acknowledged after the release that contains them. An error of the store or the
+        The segments are acknowledged after the release that contains them. A failure of the storage or the
         machine backs off and is tried again, for ever if it must be: it is never charged to a document.
         """
         names, writes = take(self.store.inbox)
         if not names:
             return []
         try:
-            outcomes = run_batch(self.store, self.publisher, self.tools, writes)
-        except (OSError, RuntimeError, ValueError, MemoryError, BatchFailed) as error:
-            recovered = self._after_failure(names, writes, error)
-            if recovered is None:
-                return []
-            outcomes = recovered
-        self._failures.clear()
+            outcomes = self._index(writes)
+        except Exception as error:  # noqa: BLE001 - whatever a batch trips over must not stop those behind it
+            self._after_failure(error, len(writes))
+            return []
+        self._tries = self._faults = 0
         self.store.inbox.acknowledge(names)
         self.unfolded += 1
         return outcomes
@@ -79,35 +78,38 @@ class Drain:
         except (OSError, RuntimeError, ValueError) as error:
             _log.warning("folding gave way, it is tried again later: %s", error)
 
-    def _after_failure(self, names: Sequence[str], writes: Sequence[Write], error: Exception) -> list[Outcome] | None:
-        key = names[0]
-        self._failures[key] = self._failures.get(key, 0) + 1
-        tries = self._failures[key]
-        _log.exception("batch of %d writes failed (try %d)", len(writes), tries)
-        self.publisher.take_over()
-        if isinstance(error, OSError | MemoryError) or tries < TRIES_BEFORE_SPLIT:
-            self._back_off(tries)
-            return None
-        return self._bisect(writes, str(error).splitlines()[0][:200])
+    def _index(self, writes: Sequence[Write]) -> list[Outcome]:
+        if self._tries:
+            self.publisher.take_over()
+        if self._faults < FAULTS_BEFORE_SPLIT:
+            return run_batch(self.store, self.publisher, self.tools, writes)
+        return self._split(writes)
 
-    def _bisect(self, writes: Sequence[Write], reason: str) -> list[Outcome]:
+    def _split(self, writes: Sequence[Write]) -> list[Outcome]:
         """Finds the documents that a batch can't be done with, sets them aside and indexes the rest."""
-        if len(writes) == 1:
-            _log.error("document %r is set aside: %s", writes[0].doc_id, reason)
-            return isolate(self.store, self.publisher, self.tools, writes, reason)
-        outcomes = []
-        for half in halves(writes):
-            try:
-                outcomes += run_batch(self.store, self.publisher, self.tools, half)
-            except (RuntimeError, ValueError):
-                self.publisher.take_over()
-                outcomes += self._bisect(half, reason)
-        return outcomes
+        try:
+            return run_batch(self.store, self.publisher, self.tools, writes)
+        except Exception as error:
+            if is_storage_failure(error):
+                raise
+            self.publisher.take_over()
+            if len(writes) == 1:
+                _log.exception("document %r is set aside", writes[0].doc_id)
+                return isolate(self.store, self.publisher, self.tools, writes, _reason(error))
+        first, second = halves(writes)
+        return self._split(first) + self._split(second)
 
-    def _back_off(self, tries: int) -> None:
-        until = monotonic() + min(MAX_BACK_OFF_S, 0.5 * 2**tries)
+    def _after_failure(self, error: Exception, writes: int) -> None:
+        self._tries += 1
+        self._faults += not is_storage_failure(error)
+        _log.error("batch of %d writes failed (try %d)", writes, self._tries, exc_info=error)
+        until = monotonic() + min(MAX_BACK_OFF_S, 0.5 * 2.0 ** min(self._tries, 10))
         while monotonic() < until and not self.stopping():
             self.pause(0.2)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def take(inbox: Inbox) -> tuple[list[str], list[Write]]:

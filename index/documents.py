@@ -82,11 +82,13 @@ def content_hash(content: bytes) -> str:
 
 
 def check_doc_id(doc_id: str) -> str:
-    """The id itself; raises `BadRequest` unless it is 1-512 UTF-8 characters without control characters."""
+    """The id itself; raises `BadRequest` unless it is 1-512 UTF-8 characters without control characters, and not only slashes."""
     if not 1 <= len(doc_id) <= MAX_ID_CHARACTERS:
         raise BadRequest(f"doc_id must have 1 to {MAX_ID_CHARACTERS} characters, this one has {len(doc_id)}")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in doc_id):
         raise BadRequest("doc_id must not hold control characters or lone surrogates")
+    if not doc_id.strip("/"):
+        raise BadRequest("doc_id must hold more than slashes: no path could name it")
     return doc_id
 
 

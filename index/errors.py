@@ -50,3 +50,14 @@ class BatchFailed(GroundworkError):
 
 class Misconfigured(GroundworkError):
     """A setting or the stored index can't be used by this process."""
+
+
+def is_storage_failure(error: BaseException) -> bool:
+    """Whether the disk or the object store failed, or there was no memory: no fault of what was being done.
+
+    LanceDB raises such failures as RuntimeErrors; only their text tells.
+    """
+    text = str(error)
+    return isinstance(error, OSError | MemoryError) or (
+        text.startswith("lance error: ") and ("LanceError(IO)" in text or "lance error: Not found" in text)
+    )

@@ -102,8 +102,9 @@ class Inbox:
     def pending(self) -> dict[str, Waiting]:
         """The newest waiting write by doc_id. Segments that were seen before are not read again."""
         names = [segment.name for segment in self.segments()]
-        self._seen = {name: self._seen.get(name) or self._index(name) for name in names}
-        return {waiting.doc_id: waiting for name in names for waiting in self._seen[name]}
+        before = self._seen
+        seen = self._seen = {name: before.get(name) or self._index(name) for name in names}
+        return {waiting.doc_id: waiting for name in names for waiting in seen[name]}
 
     def _index(self, name: str) -> tuple[Waiting, ...]:
         try:

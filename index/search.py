@@ -84,6 +84,11 @@ class Reader:
         self.followed = 0
         self._lock = RLock()
 
+    @property
+    def newest(self) -> int:
+        """The newest release that is taken in: what it says holds for each view from now on."""
+        return self._log.events[self.followed - 1].state.newest if self.followed else 0
+
     def follow(self) -> bool:
         """Takes in what happened since the last call; True when there was something new."""
         with self._lock:

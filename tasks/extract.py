@@ -13,15 +13,18 @@ from index.embedder import Embedder, Vectors
 from tasks.answer import Draft, cite
 from tasks.retrieve import Hit
 
-# Calibrated on half of CLAP NQ's development questions (`make bench PART=quality` reports both halves).
+# Measured on every second golden question of the sample and all its unanswerable ones: the passage's score puts the quoted
+# sentence among the first three for 52 % of the questions (39 % without it); at 0.5, 85 % of the answerable questions are
+# answered and 60 % of the others declined.
 MIN_SIMILARITY = 0.5
+PASSAGE_WEIGHT = 0.3
 NEAR_BEST = 0.85
 MAX_SENTENCES = 3
 MAX_CANDIDATES = 96
 MIN_WORDS = 4
 MIN_LETTERS = 0.7
 REMEMBERED_SENTENCES = 20_000
-_MARKUP = re.compile(r"[=~^*\-#\"]{4,}|\[!|<\w+[^>]*>|\]\(http")
+_MARKUP = re.compile(r"[=~^*\-#\"]{4,}|\[!|<\w+[^>]*>|\]\(|```")
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s|#|\|)")
 
 
@@ -51,15 +54,17 @@ class ExtractiveGenerator:
 
     def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
         """The best one to three sentences; not grounded when the best is too far from the question."""
-        candidates = [sentence for hit in sources for sentence in sentences(hit.chunk)][:MAX_CANDIDATES]
-        if not candidates:
+        found = [(sentence, hit.score) for hit in sources for sentence in sentences(hit.chunk)][:MAX_CANDIDATES]
+        if not found:
             return Draft("", (), grounded=False)
-        vectors = self._vectors([_in_context(sentence) for sentence in candidates])
+        candidates = [sentence for sentence, _ in found]
+        vectors = self._vectors([sentence.text for sentence in candidates])
         similarity = vectors @ self._embedder.embed_query(question)
-        best = float(similarity.max())
-        if best < MIN_SIMILARITY:
+        if float(similarity.max()) < MIN_SIMILARITY:
             return Draft("", (), grounded=False)
-        chosen = _distinct([int(i) for i in np.argsort(-similarity) if similarity[i] >= best * NEAR_BEST], vectors, candidates)
+        rank = similarity + PASSAGE_WEIGHT * np.array([score for _, score in found])
+        best = float(rank.max())
+        chosen = _distinct([int(i) for i in np.argsort(-rank, kind="stable") if rank[i] >= best * NEAR_BEST], vectors, candidates)
         citations = tuple(cite(n, candidates[i].chunk, candidates[i].start, candidates[i].end) for n, i in enumerate(chosen, 1))
         return Draft(" ".join(f"{_plain(citation.quote)} [{citation.n}]" for citation in citations), citations, grounded=True)
 
@@ -100,11 +105,6 @@ def _says_something(sentence: str) -> bool:
     letters = sum(character.isalpha() for character in sentence)
     dense = letters > MIN_LETTERS * len("".join(sentence.split()))
     return len(sentence.split()) >= MIN_WORDS and dense and not sentence.endswith(":") and not _MARKUP.search(sentence)
-
-
-def _in_context(sentence: Sentence) -> str:
-    """What is embedded: a sentence alone often leaves out what it is about."""
-    return "\n".join(part for part in (sentence.chunk.title, sentence.text) if part)
 
 
 def _plain(quote: str) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from bs4 import BeautifulSoup, Tag
+from bs4.exceptions import ParserRejectedMarkup
 from charset_normalizer import from_bytes
 from markdown_it import MarkdownIt
 from markdownify import ATX, MarkdownConverter
@@ -27,7 +28,9 @@ SUFFIXES = {
     ".rst": "text/plain",
     ".text": "text/plain",
 }
-_NOT_CONTENT = ("script", "style", "template", "noscript", "svg", "iframe", "head")
+_NOT_CONTENT = ("script", "style", "template", "noscript", "svg", "iframe", "head", "title")
+_XML_DECLARATION = re.compile(r"<\?xml\b[^>]*>", re.IGNORECASE)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,15 @@ def _decode(content: bytes, charset: str | None) -> str:
     """Text without a byte-order mark and with Unix line ends."""
     try:
         text = content.decode(charset or "utf-8-sig")
-    except (UnicodeDecodeError, LookupError):
+    except (ValueError, LookupError):  # wrong bytes for the charset, or no charset at all
         best = from_bytes(content).best()
         if best is None:
             raise Rejected("corrupt", "the bytes are not text in any known encoding") from None
         text = str(best)
     if "\x00" in text:
         raise Rejected("corrupt", "the text holds NUL characters: is it a binary file?")
+    if _LONE_SURROGATE.search(text):
+        raise Rejected("corrupt", "the text holds lone surrogates, which no text can")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -89,12 +94,15 @@ def _first_heading(text: str) -> str | None:
 
 def _html(text: str) -> Parsed:
     try:
-        page = BeautifulSoup(text, "html.parser")
-        title = page.title.get_text(" ", strip=True) if page.title else None
+        # The declaration of XHTML, and a page of one word, make the library warn about what it took them for.
+        page = BeautifulSoup(_XML_DECLARATION.sub("", text) + "\n", "html.parser")
+        title = " ".join(page.title.get_text(" ").split()) if page.title else None
         for tag in page.find_all(_NOT_CONTENT):
             tag.decompose()
         _check_depth(page)
         markdown = MarkdownConverter(heading_style=ATX, strip=["img"]).convert_soup(page)
+    except ParserRejectedMarkup:
+        raise Rejected("corrupt", "the HTML holds a declaration that can't be read") from None
     except RecursionError:
         raise Rejected("corrupt", "the HTML is nested too deeply") from None
     tidy = re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", markdown)).strip()

@@ -52,7 +52,8 @@ class RunningApi:
 
     def __init__(self, home: Path, contract: Contract, prefect: str = NOWHERE, **settings: Any) -> None:
         self.home = home
-        self.settings = Settings(home=home, PREFECT_API_URL=prefect, **({"sample": False} | settings))
+        given: dict[str, Any] = {"home": home, "PREFECT_API_URL": prefect, "sample": False} | settings
+        self.settings = Settings(**given)
         self.store = open_store(self.settings.index, home)
         self.keys = Keys(home / "keys.json")
         ensure_admin(self.keys, self.settings.admin_key_file)
@@ -107,8 +108,7 @@ class RunningApi:
     def call(self, method: str, path: str, json: object = None, key: str | None = "", **more: Any) -> Reply:
         """Any request, as the admin unless a key, or None for none, is given."""
         headers = {} if key is None else {"Authorization": f"Bearer {key or self.admin}"}
-        body = {"json": json} if json is not None else {}
-        reply = self.client.request(method, path, headers=headers | more.pop("headers", {}), **body, **more)
+        reply = self.client.request(method, path, json=json, headers=headers | more.pop("headers", {}), **more)
         return Reply(reply.status_code, _json(reply), reply.headers, reply.text)
 
     def get(self, path: str, key: str | None = "") -> Reply:

@@ -1,6 +1,7 @@
 """Chunking: exact spans, never too long for the model, headings, ids that stay."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -88,7 +89,7 @@ def test_chunks_are_spans_of_the_text_and_fit_the_model(chunker: Chunker, tokeni
         tokens = len(tokenizer.encode(chunk.embedded_text).ids)
         assert tokens == chunk.tokens <= 256
     assert [chunk.ordinal for chunk in chunks] == list(range(len(chunks)))
-    assert all(before.end <= after.start for before, after in zip(chunks, chunks[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(chunks))
 
 
 @pytest.mark.parametrize("kind", HARD)
