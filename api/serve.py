@@ -2,10 +2,12 @@
 
 import logging
 import sys
+from typing import Any, cast
 
 import uvicorn
 
 from api.app import create_app
+from api.early_answers import EarlyAnswers
 from api.keys import Keys, ensure_admin
 from api.platform import ModelInBackground, Platform
 from api.runs import Runs
@@ -15,7 +17,6 @@ from index.settings import Settings
 from index.store import open_store
 
 STOP_WITHIN_S = 4
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     platform = Platform(settings, open_store(settings.index, settings.home), model)
     runs = Runs(settings.prefect_url, settings.prefect_ui)
     uvicorn.run(
-        create_app(platform, keys, runs),
+        cast(Any, EarlyAnswers(create_app(platform, keys, runs))),
         host=settings.host,
         port=settings.port,
         log_config=None,
