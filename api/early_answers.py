@@ -1,8 +1,10 @@
 """Lets a client read an answer that was given before it had sent everything."""
 
 from time import monotonic
+from typing import cast
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 MAX_DRAINED = 256 * 1024 * 1024
 MAX_DRAINING_S = 10.0
@@ -20,7 +22,7 @@ class EarlyAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         body = _Body(receive)
@@ -40,9 +42,9 @@ class _Body:
         self._receive = receive
         self._ended = False
 
-    async def receive(self) -> Message:
+    async def receive(self) -> HTTPReceiveMessage:
         """The next piece, for the app."""
-        message = await self._receive()
+        message = cast(HTTPReceiveMessage, await self._receive())
         self._ended = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
