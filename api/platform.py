@@ -64,6 +64,7 @@ class Platform:
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
     _chat: Generator | None = None
+    _extractive: Generator | None = None
 
     def __post_init__(self) -> None:
         """Opens what is cheap to open."""
@@ -85,8 +86,9 @@ class Platform:
 
     def generators(self) -> Sequence[Generator]:
         """Who answers: the configured language model first, the extractive one when it fails."""
-        extractive = ExtractiveGenerator(self.model.get())
-        return (self._chat, extractive) if self._chat else (extractive,)
+        if self._extractive is None:
+            self._extractive = ExtractiveGenerator(self.model.get())
+        return (self._chat, self._extractive) if self._chat else (self._extractive,)
 
     async def until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Waits until `done()`, asked after each release, or the time is over; says which."""

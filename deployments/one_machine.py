@@ -24,11 +24,15 @@ def run() -> int:
     with claimed(settings.home, os.getpid()) as lock:
         _check_ports(settings)
         _mark_first_start(settings)
-        return asyncio.run(_supervise(settings, lock))
+        screen = Screen()
+        asked = asyncio.run(_supervise(settings, lock, screen))
+        code = 0 if asked else 1
+        if not screen.flush():
+            os._exit(code)  # Python would wait for standard output, which nobody reads any more
+        return code
 
 
-async def _supervise(settings: Settings, lock: RunLock) -> int:
-    screen = Screen()
+async def _supervise(settings: Settings, lock: RunLock, screen: Screen) -> bool:
     # The one use of the environment outside the settings: the parts inherit it.
     environment = parts.environment(settings, os.environ)
     supervisor = Supervisor(parts.parts(settings), environment, parts.logs(settings), screen)
@@ -41,7 +45,7 @@ async def _supervise(settings: Settings, lock: RunLock) -> int:
     with suppress(asyncio.CancelledError):
         await opening
     lock.stopped()
-    return 0 if asked else 1
+    return asked
 
 
 def _on_signals(supervisor: Supervisor, lock: RunLock) -> None:

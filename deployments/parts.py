@@ -31,12 +31,10 @@ class Part:
 
 
 def parts(settings: Settings) -> tuple[Part, ...]:
-    """The parts in the order of their start. The API comes first and has priority: somebody waits for it."""
+    """The parts in the order of their start. Somebody waits for the API and the ingester; the rest gives way to them."""
     api = Part("api", "HTTP API", api_url(settings), _python("api.serve"), Answers(f"{api_url(settings)}/health/live"))
-    ingester = Part(
-        "ingester", "takes documents into the index", _log(settings, "ingester"), _python("flows.ingester"), _ready(settings), nice=5
-    )
-    flows = Part("flows", "scheduled flows", _log(settings, "flows"), _python("flows.serve"), _served(settings), nice=10)
+    ingester = Part("ingester", "takes documents into the index", _log(settings, "ingester"), _python("flows.ingester"), _ready(settings))
+    flows = Part("flows", "scheduled flows", _log(settings, "flows"), _python("flows.serve"), _served(settings), nice=5)
     return (api, *_prefect(settings), ingester, flows)
 
 
@@ -45,7 +43,7 @@ def _prefect(settings: Settings) -> tuple[Part, ...]:
         return ()
     command = _python("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port))
     up = Answers(f"{settings.prefect_url}/health")
-    return (Part("prefect", "schedules and runs, with a UI", settings.prefect_ui, command, up, nice=5, stops_last=True),)
+    return (Part("prefect", "schedules and runs, with a UI", settings.prefect_ui, command, up, nice=2, stops_last=True),)
 
 
 def _python(*module_and_arguments: str) -> tuple[str, ...]:

@@ -3,14 +3,18 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from deployments.parts import Part
@@ -39,15 +43,26 @@ class _Quiet(Console):
 
 
 class Screen:
-    """Writes to standard output, or to the console given."""
+    """Writes to standard output, or to the console given, from a thread of its own.
+
+    A terminal that has stopped reading (Ctrl-S, a pager) blocks whoever writes to it; that must not be the
+    one who restarts and stops the parts.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ gets ?, not an error
         self._console = console or _Quiet(highlight=False, emoji=False)
         self._bar: Progress | None = None
-        self._task = TaskID(0)
         self._told = -1
+        self._writes: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        Thread(target=self._write, name="screen", daemon=True).start()
+
+    def flush(self, patience_s: float = 1.0) -> bool:
+        """Waits until everything is written; False when nobody reads it."""
+        written = Event()
+        self._writes.put(written.set)
+        return written.wait(patience_s)
 
     def starting(self, home: str) -> None:
         """The first line."""
@@ -67,7 +82,7 @@ class Screen:
         self.indexed()
         self._say(f"[bold red]{part.name} keeps dying ({how}), so everything stops.[/] The end of its log:")
         for line in last_lines:
-            self._console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+            self._say(Text(f"  {line}", style="dim"))
 
     def stopping(self) -> None:
         """All parts have been asked to stop."""
@@ -81,20 +96,14 @@ class Screen:
 
     def indexing(self, done: int, of: int) -> None:
         """How much of the sample is in the index: a bar on a terminal, else a line every 10 %."""
-        if not self._console.is_terminal:
+        if self._console.is_terminal:
+            self._writes.put(partial(self._move_bar, done, of))
+        else:
             self._tell_tenths(done, of)
-            return
-        if self._bar is None:
-            self._bar = _bar(self._console)
-            self._task = self._bar.add_task("indexing the sample", total=of)
-            self._bar.start()
-        self._bar.update(self._task, completed=done, total=of)
 
     def indexed(self) -> None:
         """The bar goes."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._writes.put(self._end_bar)
 
     def ready(self, addresses: Addresses, missing: Sequence[Part]) -> None:
         """That it can be used, and where."""
@@ -110,18 +119,18 @@ class Screen:
     def example(self, title: str, command: str) -> None:
         """A command to paste: never wrapped."""
         self._say(f"\n{title}\n")
-        self._console.print(Text(command), soft_wrap=True)
+        self._say(Text(command))
 
     def answer(self, reply: dict[str, Any]) -> None:
         """A reply to `POST /v1/answers`: the text and the documents it cites."""
         self._say("\nand it answers:\n")
         width = min(_WIDEST, self._console.width)
-        self._console.print(Padding(Text(str(reply["answer"])), (0, 0, 0, 2)), width=width)
+        self._say(Padding(Text(str(reply["answer"])), (0, 0, 0, 2)), width)
         cited: dict[str, str] = {}
         for citation in reply.get("citations", ()):
             cited[citation["doc_id"]] = f"{cited.get(citation['doc_id'], '')}[{citation['n']}]"
         for doc_id, numbers in cited.items():
-            self._console.print(Text(f"  {numbers} {doc_id}", style="dim"), soft_wrap=True)
+            self._say(Text(f"  {numbers} {doc_id}", style="dim"))
 
     def close(self) -> None:
         """How to end it."""
@@ -133,15 +142,30 @@ class Screen:
             self._told = tenth
             self._say(f"  indexing the sample: {done} of {of} ({10 * tenth} %)")
 
-    def _say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True)
+    def _say(self, line: str | Text | Padding, width: int | None = None) -> None:
+        """Lines are left to the terminal to wrap, so that they can be copied, unless there is a width."""
+        self._writes.put(partial(self._console.print, line, soft_wrap=width is None, width=width))
+
+    def _write(self) -> None:
+        while True:
+            write = self._writes.get()
+            with suppress(OSError):  # the terminal is gone
+                write()
+
+    def _move_bar(self, done: int, of: int) -> None:
+        if self._bar is None:
+            columns = (TextColumn("  indexing the sample"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.add_task("", total=of)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done, total=of)
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
 
 def _plain(text: str) -> str:
     """Text with nothing in it that would be taken for markup."""
     return text.replace("[", r"\[")
-
-
-def _bar(console: Console) -> Progress:
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)

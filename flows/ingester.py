@@ -22,6 +22,7 @@ from tasks.sweep import sweep
 from tasks.validate import Contract
 
 POLL_S = 0.05
+RECORDING_ENDS_WITHIN_S = 1.0
 IDLE_S = 5.0
 _log = logging.getLogger("groundwork.ingester")
 
@@ -48,6 +49,7 @@ def main() -> None:
         tools.contract.documents({"warm up": "Great Expectations takes seconds to import"})
         _mark_ready(settings)
         run(Drain(store, publisher, tools, stop.is_set, stop.wait), recorder, settings, stop)
+        recorder.stop(RECORDING_ENDS_WITHIN_S)
 
 
 def make_tools(settings: Settings) -> Tools:

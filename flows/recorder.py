@@ -7,16 +7,17 @@ dropped; the work that they tell of is never delayed, failed or repeated.
 import logging
 from collections.abc import Sequence
 from queue import Empty, Full, Queue
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
 
 import httpx
 from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import PrefectException
-from prefect.states import Completed, Running
+from prefect.states import Completed, Crashed, Running
 
 from tasks.batch import Outcome
 
@@ -42,6 +43,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._queue: Queue[Sequence[Outcome]] = Queue(maxsize=1000)
+        self._stopping = Event()
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -55,24 +57,30 @@ class Recorder:
         except Full:
             _log.warning("Prefect is too slow to record every batch; one is left out")
 
+    def stop(self, within_s: float) -> None:
+        """Ends the burst that is being recorded, if Prefect takes that in time."""
+        self._stopping.set()
+        self.record([])  # wakes the thread
+        self._thread.join(within_s)
+
     def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             outcomes = self._queue.get()
             try:
-                self._burst(outcomes)
+                if outcomes:
+                    self._burst(outcomes)
             except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError) as error:
                 _log.warning("Prefect did not take the record of a burst: %s", type(error).__name__)
 
     def _burst(self, first: Sequence[Outcome]) -> None:
         """One flow run: it stays open until nothing has come for a while, and not for ever."""
         with get_client(sync_client=True) as client:
-            run = client.create_flow_run(
-                ingest, name=f"from release {first[0].release}" if first else None, state=Running(), tags=["ingest"]
-            )
+            _end_abandoned(client)
+            run = client.create_flow_run(ingest, name=f"from release {first[0].release}", state=Running(), tags=["ingest"])
             rows = [*first]
             recorded = _record_tasks(client, run, first, 0)
             began = last = monotonic()
-            while monotonic() - last < QUIET_S and monotonic() - began < LONGEST_S:
+            while not self._stopping.is_set() and monotonic() - last < QUIET_S and monotonic() - began < LONGEST_S:
                 try:
                     outcomes = self._queue.get(timeout=0.5)
                 except Empty:
@@ -88,13 +96,24 @@ class Recorder:
             client.set_flow_run_state(run.id, Completed(message=summary(rows)), force=True)
 
 
+def _end_abandoned(client: SyncPrefectClient) -> None:
+    """Ends the runs that an ingester has left open when it was killed: there is one ingester, and it begins a run now."""
+    still_running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])))
+    for run in client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[ingest.name])), flow_run_filter=still_running):
+        client.set_flow_run_state(run.id, Crashed(message="the ingester ended before this burst was recorded to its end"), force=True)
+
+
 def summary(rows: Sequence[Outcome]) -> str:
     """One line about a burst."""
     quarantined = sum(len(row.quarantined) for row in rows)
+    documents = _counted(sum(row.documents for row in rows), "document")
+    texts = _counted(sum(row.embedded for row in rows), "text")
     aside = f", {quarantined} quarantined" if quarantined else ""
-    return (
-        f"{sum(row.documents for row in rows)} documents in {len(rows)} batches, {sum(row.embedded for row in rows)} texts embedded{aside}"
-    )
+    return f"{documents} in {_counted(len(rows), 'batch', 'batches')}, {texts} embedded{aside}"
+
+
+def _counted(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def report(rows: Sequence[Outcome]) -> str:

@@ -143,6 +143,10 @@ class ChunkTable:
         if f"r{release}" in self._table.tags.list():
             self._table.tags.delete(f"r{release}")
 
+    def tagged(self) -> set[int]:
+        """The releases whose versions are protected."""
+        return {int(tag.removeprefix("r")) for tag in self._table.tags.list()}
+
     def clean(self, age: timedelta) -> int:
         """Removes versions that no release needs; returns the bytes freed."""
         return tables.clean(self._table, age)

@@ -1,17 +1,20 @@
 """Sources that a sweep compares with the index: folders, and the sample that is already on the machine."""
 
+import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Protocol
 
-from index.documents import Draft
-from index.errors import Misconfigured
+from index.documents import Draft, check_doc_id
+from index.errors import BadRequest, Misconfigured
 from tasks.parse import MAX_BYTES, SUFFIXES
 
 SAMPLE = "sample"
 DISTRIBUTION = "groundwork"
+_log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -29,7 +32,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """The text, Markdown and HTML files of a folder tree; hidden files and folders are left out."""
+    """The text, Markdown and HTML files of a folder tree.
+
+    Left out are hidden files and folders, files that are too large, and names that can't be part of an id.
+    """
 
     name: str
     folder: Path
@@ -38,13 +44,12 @@ class FolderSource:
         """Each file as a document `name:relative/path`."""
         if not self.folder.is_dir():
             raise FileNotFoundError(f"source {self.name}: {self.folder} is not a folder")
-        for path in sorted(self.folder.rglob("*")):
-            relative = path.relative_to(self.folder)
-            hidden = any(part.startswith(".") for part in relative.parts)
-            if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file() or path.stat().st_size > MAX_BYTES:
+        for path in sorted(_visible_files(self.folder)):
+            doc_id = f"{self.name}:{path.relative_to(self.folder).as_posix()}"
+            if path.suffix.lower() not in SUFFIXES or not path.is_file() or path.stat().st_size > MAX_BYTES or not _is_doc_id(doc_id):
                 continue
             yield Draft(
-                doc_id=f"{self.name}:{relative.as_posix()}",
+                doc_id=doc_id,
                 source=self.name,
                 media_type=SUFFIXES[path.suffix.lower()],
                 content=path.read_bytes(),
@@ -73,6 +78,26 @@ class SampleSource:
                 uri=f"pydoc:{topic}",
                 metadata={"kind": "python topic", "name": topic},
             )
+
+
+def _visible_files(folder: Path) -> Iterator[Path]:
+    """All files below a folder. Unlike `rglob`, raises when a part can't be read: its documents would look deleted."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for root, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in files if not name.startswith("."))
+
+
+def _is_doc_id(text: str) -> bool:
+    try:
+        check_doc_id(text)
+    except BadRequest as refusal:
+        _log.warning("left out %s: %s", ascii(text), refusal)
+        return False
+    return True
 
 
 def direct_dependencies() -> list[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import sentencex
@@ -51,6 +52,7 @@ class ExtractiveGenerator:
         self._embedder = embedder
         # The same passages answer many questions: most of their sentences have been embedded before.
         self._known: LRUCache[str, Vectors] = LRUCache(REMEMBERED_SENTENCES)
+        self._lock = Lock()
 
     def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
         """The best one to three sentences; not grounded when the best is too far from the question."""
@@ -70,10 +72,12 @@ class ExtractiveGenerator:
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, shape (texts, dimensions)."""
-        found: dict[str, Vectors] = {text: self._known[text] for text in texts if text in self._known}
+        with self._lock:
+            found: dict[str, Vectors] = {text: self._known[text] for text in texts if text in self._known}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         found |= dict(zip(missing, self._embedder.embed(missing), strict=True))
-        self._known.update(found)
+        with self._lock:
+            self._known.update(found)
         return np.stack([found[text] for text in texts])
 
 

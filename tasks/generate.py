@@ -26,7 +26,9 @@ INSTRUCTIONS = (
     'After each sentence give its evidence as [n: "words copied exactly from source n"]. '
     f"If the sources do not hold the answer, reply exactly: {REFUSAL}"
 )
-_WORD = re.compile(r"\w+")
+# A number is one word with its decimals: 5.3 does not stand in "3.5".
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
+_TAG = re.compile(r"<(?=\s*/?\s*source)", re.IGNORECASE)
 _MARK = re.compile(r"\[(\d+)(?::\s*[\"“](.+?)[\"”])?\]", re.DOTALL)
 
 
@@ -67,9 +69,9 @@ class ChatGenerator:
                 temperature=0,
             )
             text = reply.choices[0].message.content if reply.choices else None
-        except (OpenAIError, ValueError, AttributeError, TypeError) as error:  # the last three: a reply that is no completion
+        except (OpenAIError, ValueError, AttributeError, TypeError, LookupError) as error:  # the last four: a reply that is no completion
             raise GeneratorFailed(f"the model endpoint failed ({type(error).__name__})") from error
-        if not text or not text.strip():
+        if not isinstance(text, str) or not text.strip():
             raise GeneratorFailed("the model endpoint sent an empty answer")
         return text
 
@@ -133,7 +135,7 @@ def _evidence(claim: str, mark: tuple[int, str | None], sources: Sequence[Hit], 
     if not 1 <= number <= len(sources):
         return None
     chunk = sources[number - 1].chunk
-    if quote:
+    if quote and quote.strip():
         found = re.search(r"\s+".join(re.escape(word) for word in quote.split()), chunk.text)
         return cite(n, chunk, *found.span()) if found and support(claim, chunk.text) >= MIN_SUPPORT else None
     best = max(sentences(chunk), key=lambda sentence: support(claim, sentence.text), default=None)
@@ -143,5 +145,5 @@ def _evidence(claim: str, mark: tuple[int, str | None], sources: Sequence[Hit], 
 
 
 def _defused(text: str) -> str:
-    """Source text can't close its own tag."""
-    return text.replace("</source", "<\u200b/source")
+    """Source text can neither close its own tag nor open another."""
+    return _TAG.sub("<\u200b", text)

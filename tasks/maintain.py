@@ -51,12 +51,13 @@ def maintain(store: Store, now: datetime) -> Maintenance:
     """One pass. Safe beside the ingester: what it commits gives way to a batch and is tried again next time."""
     store.log.refresh()
     reclaimed = _retire(store, now)
+    retired = {release.number for release in store.log.all() if release.status == "reclaimed"}
     folded, freed = [], 0
     for generation in {release.generation for release in store.log.all()}:
         table = store.existing_chunk_table(generation)
-        for release in reclaimed:
-            if release.generation == generation:
-                table.untag(release.number)
+        # All of them: a pass may have died between the event and this.
+        for number in table.tagged() & retired:
+            table.untag(number)
         table.fold()
         freed += table.clean(GRACE)
         folded.append(f"chunks_{generation}")

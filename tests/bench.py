@@ -9,10 +9,17 @@ from index.releases import Release
 from index.search import Reader
 from index.store import Store, open_store
 from tasks.batch import Outcome, run_batch
+from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.retrieve import Query, Retrieved, retrieve
-from tests.fakes import HashingEmbedder
+from tests.fakes import HashingEmbedder, TrustingContract
+
+
+def trusting_tools(embedder: HashingEmbedder) -> Tools:
+    """What turns documents into vectors, without a model, and without checking the data contract."""
+    contract = TrustingContract(embedder.dimensions, embedder.max_tokens)
+    return Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), contract)
 
 
 @dataclass(frozen=True, slots=True)

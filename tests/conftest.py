@@ -1,14 +1,15 @@
 """What most tests stand on: a store in a temporary folder, and tools that need no model."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from index.store import Store, open_store
-from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.validate import Contract
-from tests.bench import Bench
+from tests.bench import Bench, trusting_tools
 from tests.fakes import HashingEmbedder
 
 
@@ -25,9 +26,9 @@ def embedder() -> HashingEmbedder:
 
 
 @pytest.fixture
-def tools(embedder: HashingEmbedder, contract: Contract) -> Tools:
-    """What turns documents into vectors, without a model."""
-    return Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), contract)
+def tools(embedder: HashingEmbedder) -> Tools:
+    """What turns documents into vectors, without a model, and without checking the data contract."""
+    return trusting_tools(embedder)
 
 
 @pytest.fixture
@@ -36,7 +37,22 @@ def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "index"), tmp_path)
 
 
+@pytest.fixture(scope="session")
+def empty_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an index that serves release 1; copying it is faster than making one."""
+    embedder = HashingEmbedder()
+    return Bench.open(tmp_path_factory.mktemp("empty") / "index", trusting_tools(embedder), embedder).store.folder
+
+
 @pytest.fixture
-def bench(tmp_path: Path, tools: Tools, embedder: HashingEmbedder) -> Bench:
+def bench(tmp_path: Path, tools: Tools, embedder: HashingEmbedder, empty_index: Path) -> Bench:
     """An index that serves release 1, with nothing in it."""
+    shutil.copytree(empty_index, tmp_path / "index")
     return Bench.open(tmp_path / "index", tools, embedder)
+
+
+@pytest.fixture
+def strict_bench(tmp_path: Path, tools: Tools, embedder: HashingEmbedder, contract: Contract, empty_index: Path) -> Bench:
+    """A `bench` that checks the data contract."""
+    shutil.copytree(empty_index, tmp_path / "index")
+    return Bench.open(tmp_path / "index", replace(tools, contract=contract), embedder)

@@ -1,14 +1,20 @@
 """Small working stand-ins for what is slow: a model that needs no loading."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any, Self
 
 import numpy as np
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from index.chunks import Chunk
 from index.embedder import Vectors
+from tasks.validate import Contract, Failure
 
 
 class HashingEmbedder:
@@ -36,3 +42,65 @@ class HashingEmbedder:
 
     def tokenizer(self) -> Tokenizer:
         return self._tokenizer
+
+
+class TrustingContract(Contract):
+    """Finds no fault with anything. The real one takes 0.1 s a batch, and seconds to compile."""
+
+    def documents(self, texts: Mapping[str, str]) -> list[Failure]:
+        return []
+
+    def chunks(self, chunks: Sequence[Chunk]) -> list[Failure]:
+        return []
+
+    def vectors(self, owners: Sequence[str], vectors: Sequence[Vectors]) -> list[Failure]:
+        return []
+
+
+class ScriptedModel:
+    """An OpenAI-compatible endpoint on loopback that answers every question in the same way.
+
+    `reply` is the text of a completion; or a pair of status and body, sent as they are; or None: it never answers.
+    """
+
+    def __init__(self, reply: str | tuple[int, str] | None) -> None:
+        self.questions: list[dict[str, Any]] = []
+        self._hang_up = Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(reply))
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hang_up.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(model, reply: str | tuple[int, str] | None) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                model.questions.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                if reply is None:
+                    model._hang_up.wait(timeout=30)
+                    return
+                status, body = (200, completion(reply)) if isinstance(reply, str) else reply
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_: object) -> None:
+                """Stays quiet."""
+
+        return Handler
+
+
+def completion(text: str) -> str:
+    """The body of a chat completion."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": "scripted", "choices": [choice]})

@@ -93,7 +93,7 @@ def as_table(title: str, figures: Sequence[Figure]) -> Table:
     table.add_column("to", overflow="fold", style="dim")
     shown = ""
     for figure in figures:
-        ratio = "" if figure.ratio is None else f"{figure.ratio:.3g}"
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.3f}"
         case = "" if figure.case == shown else figure.case
         table.add_row(case, figure.metric, readable(figure.value), figure.unit, ratio, figure.baseline or "")
         shown = figure.case

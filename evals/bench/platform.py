@@ -17,7 +17,9 @@ import httpx
 from index.documents import Draft
 from index.settings import Settings
 
+READY = "Groundwork is ready"
 READY_S = 180.0
+CONSOLE = "console.log"
 STOP_S = 20.0
 CALL_S = 120.0
 LOOK_S = 0.1
@@ -75,19 +77,17 @@ class RunningPlatform:
 
 
 @contextmanager
-def started(home: Path | None = None) -> Iterator[RunningPlatform]:
-    """An empty platform that is ready, in a temporary folder or in `home`; it is stopped in the end."""
+def started() -> Iterator[RunningPlatform]:
+    """An empty platform that is ready, in a temporary folder; it is stopped in the end."""
     with TemporaryDirectory(prefix="groundwork-bench-", ignore_cleanup_errors=True) as folder:
-        where = home or Path(folder)
-        where.mkdir(parents=True, exist_ok=True)
+        home = Path(folder)
         port, prefect_port = free_ports(2)
-        settings = {"HOME": str(where), "PORT": str(port), "PREFECT_PORT": str(prefect_port), "SAMPLE": "0"}
-        with (where / "console.log").open("wb") as console:
+        settings = {"HOME": folder, "PORT": str(port), "PREFECT_PORT": str(prefect_port), "SAMPLE": "0"}
+        with (home / CONSOLE).open("wb") as console:
             process = subprocess.Popen(command(settings), stdout=console, stderr=console, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
         try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_ready(process, url, where)
-            platform = RunningPlatform(where, url)
+            _wait_until_ready(process, home / CONSOLE)
+            platform = RunningPlatform(home, f"http://127.0.0.1:{port}")
             try:
                 yield platform
             finally:
@@ -116,17 +116,13 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, home: Path) -> None:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", console: Path) -> None:
+    """Waits for the line that says all parts are up; when the API answers, the ingester may still be loading."""
     deadline = monotonic() + READY_S
-    while process.poll() is None and monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health/ready", timeout=10, trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
-            pass
+    while READY not in (said := console.read_text(encoding="utf-8", errors="replace")):
+        if process.poll() is not None or monotonic() > deadline:
+            raise PlatformFailed(f"the platform did not get ready:\n{said[-2000:]}")
         sleep(LOOK_S)
-    console = (home / "console.log").read_text(encoding="utf-8", errors="replace")
-    raise PlatformFailed(f"the platform did not get ready:\n{console[-2000:]}")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

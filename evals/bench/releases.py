@@ -12,7 +12,7 @@ import numpy as np
 
 from evals.bench import corpus
 from evals.bench.figures import Case, Figure, Stopwatch, p50_ms
-from evals.bench.footprint import footprint
+from evals.bench.footprint import Footprint, footprint
 from evals.bench.options import Options
 from index.documents import Draft
 from index.search import Reader
@@ -47,6 +47,7 @@ class Course:
     upkeep: Stopwatch = field(default_factory=Stopwatch)
     first_searches: Stopwatch = field(default_factory=Stopwatch)
     searches: Stopwatch = field(default_factory=Stopwatch)
+    footprints: list[Footprint] = field(default_factory=list)
 
     @classmethod
     def open(cls, folder: Path, tools: Tools) -> Self:
@@ -88,13 +89,14 @@ def releases(options: Options) -> list[Figure]:
     """Search and commit times at the start and the end, and what is on disk then. `docs` counts batches, `rows` the first chunks.
 
     Both indexes get the same batches in turn, and an untouched copy is searched at the same time as they
-    are, so that whatever else the machine does meanwhile slows all of them.
+    are, so that whatever else the machine does meanwhile slows all of them. By the end they hold half as many
+    rows again as the copy, so some growth is the scan's, not the batches'.
     """
     batches, rows = options.docs or BATCHES, options.rows or ROWS
     with TemporaryDirectory(prefix="groundwork-bench-") as name:
         folder = Path(name)
         untouched = start(folder / "untouched", rows)
-        maintained, neglected = (copy(untouched, folder / name) for name in ("maintained", "neglected"))
+        maintained, neglected = (copy(untouched, folder / kept) for kept in ("maintained", "neglected"))
         run(untouched, maintained, neglected, batches)
         before = Case(PART, "before the batches").figure("search p50", p50_ms(untouched.searches.seconds), "ms")
         baseline = figures_of(Case(PART, "without maintenance"), neglected, before)
@@ -135,20 +137,23 @@ def run(untouched: Course, maintained: Course, neglected: Course, batches: int) 
                 maintained.fold()
             if number % MAINTAIN_EVERY == 0:
                 maintained.maintain()
+        if number % MAINTAIN_EVERY == 0:
+            for course in (maintained, neglected):
+                course.footprints.append(footprint(course.folder))
 
 
 def figures_of(case: Case, course: Course, before: Figure) -> list[Figure]:
     """What became of one index."""
     commits = course.commits.seconds
     edge = min(EDGE, len(commits))
-    first = case.figure("commit p50, first batches", p50_ms(commits[:edge]), "ms")
     size = footprint(course.folder)
     return [
         case.figure("search p50", p50_ms(course.searches.seconds), "ms").against(before),
         case.figure("first search on a release p50", p50_ms(course.first_searches.seconds), "ms"),
-        first,
+        case.figure("commit p50, first batches", p50_ms(commits[:edge]), "ms"),
         case.figure("commit p50, last batches", p50_ms(commits[-edge:]), "ms"),
         case.figure("commits", sum(commits), "s"),
+        *(case.figure(f"files after {MAINTAIN_EVERY} batches", early.files, "files") for early in course.footprints[:1]),
         case.figure("files", size.files, "files"),
         case.figure("versions", size.versions, "versions"),
         case.figure("tags", size.tags, "tags"),

@@ -1,6 +1,5 @@
-"""The whole API on a free port of this machine, over a real index, with an ingester behind it; only the model is a stand-in."""
+"""The whole API on a free port, over a real index, with an ingester behind it; only the model and the data contract are stand-ins."""
 
-import json
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -9,13 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import quote
 
 import httpx
 import uvicorn
 
 from api.app import create_app
+from api.early_answers import EarlyAnswers
 from api.keys import Keys, Role, ensure_admin
 from api.platform import ModelInBackground, Platform
 from api.runs import Runs
@@ -25,8 +25,7 @@ from index.store import open_store
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.publish import Publisher
-from tasks.validate import Contract
-from tests.fakes import HashingEmbedder
+from tests.fakes import HashingEmbedder, TrustingContract
 
 NOWHERE = "http://127.0.0.1:1/api"
 TIMEOUT_S = 30.0
@@ -50,7 +49,7 @@ class Reply:
 class RunningApi:
     """Start it with `with`. `ingesting` is off until `start_ingester` is called, as when that process is down."""
 
-    def __init__(self, home: Path, contract: Contract, prefect: str = NOWHERE, **settings: Any) -> None:
+    def __init__(self, home: Path, prefect: str = NOWHERE, **settings: Any) -> None:
         self.home = home
         given: dict[str, Any] = {"home": home, "PREFECT_API_URL": prefect, "sample": False} | settings
         self.settings = Settings(**given)
@@ -61,9 +60,9 @@ class RunningApi:
         self.platform = Platform(self.settings, open_store(self.settings.index, home), ModelInBackground(HashingEmbedder))
         runs = Runs(self.settings.prefect_url, self.settings.prefect_ui)
         self.app = create_app(self.platform, self.keys, runs)
-        self._contract = contract
         self._ingester: Ingester | None = None
-        self._server = uvicorn.Server(uvicorn.Config(self.app, port=0, log_config=None, access_log=False, server_header=False))
+        served = cast(Any, EarlyAnswers(self.app))
+        self._server = uvicorn.Server(uvicorn.Config(served, port=0, log_config=None, access_log=False, server_header=False))
         self._serving = Thread(target=self._server.run)
         self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
 
@@ -85,15 +84,21 @@ class RunningApi:
         return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     def start_ingester(self) -> Self:
-        """Takes the index over and begins to drain the inbox."""
+        """Takes the index over and begins to drain the inbox; searching works when this returns."""
+        self.start_ingester_unready()
+        self.until(lambda: self.get("/health/ready").status == 200)
+        return self
+
+    def start_ingester_unready(self) -> None:
+        """The same without waiting until it works."""
         embedder = HashingEmbedder()
-        tools = Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), self._contract)
+        tools = Tools(
+            embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), TrustingContract(embedder.dimensions, embedder.max_tokens)
+        )
         publisher = Publisher(self.store, tools)
         publisher.take_over()
         self._ingester = Ingester(Drain(self.store, publisher, tools, lambda: False, sleep))
         self._ingester.start()
-        self.until(lambda: self.get("/health/ready").status == 200)
-        return self
 
     def stop_ingester(self) -> None:
         """Finishes the batch in hand; what is accepted from now on waits."""
@@ -181,6 +186,6 @@ def document(doc_id: str) -> str:
 
 
 def _json(reply: httpx.Response) -> Any:
-    with suppress(json.JSONDecodeError):
+    with suppress(ValueError):
         return reply.json()
     return None

@@ -25,7 +25,7 @@ class Route:
         return f"{self.method} {self.template}"
 
 
-def route(method, template, role, status, path=None, body=None):
+def route(method: str, template: str, role: str, status: int, path: str | None = None, body: Any = None) -> Route:
     return Route(method, template, role, status, path or template, body)
 
 

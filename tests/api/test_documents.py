@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from tests.api.running import document
+from tests.api.running import Reply, document
 
 FALUN = "The great copper mine is in Falun."
 
 
-def ids(reply):
+def ids(reply: Reply) -> list[str]:
     return [item["doc_id"] for item in reply.json["items"]]
 
 
@@ -159,13 +159,13 @@ def test_pages_go_on_past_documents_that_are_about_to_change(own):
 def test_lines_are_accepted_one_by_one(api):
     good = b'{"doc_id": "line/1", "text": "Pyrite."}'
     reply = api.post(
-        "/v1/documents", content=b"\n".join([good, b"", b"nonsense", b'{"doc_id": ""}', b'{"doc_id": "line/5", "size": 1}', good])
+        "/v1/documents", content=b"\n".join([good, b"", b"nonsense", b'{"doc_id": "//"}', b'{"doc_id": "line/5", "size": 1}', good])
     )
     assert (reply.status, reply.json["accepted"]) == (202, 2)
     reasons = {rejection["line"]: rejection["reason"] for rejection in reply.json["rejected"]}
     assert list(reasons) == [3, 4, 5]
     assert "JSON is malformed" in reasons[3]
-    assert "1 to 512 characters" in reasons[4]
+    assert "more than slashes" in reasons[4]
     assert "unknown field `size`" in reasons[5]
     assert api.status("line/5").status == 404
     assert api.status("line/1").status == 200

@@ -29,8 +29,8 @@ def states(bench: Bench, *doc_ids: str) -> dict[str, str]:
     return {doc_id: entry.state for doc_id, entry in bench.store.ledger.get(doc_ids).items()}
 
 
-def test_an_outcome_says_what_was_done(bench: Bench):
-    outcome = bench.ingest(Draft("a", content=b"text"), Draft("b", content=b"\x00"), Draft("c", "delete"))
+def test_an_outcome_says_what_was_done(strict_bench: Bench):
+    outcome = strict_bench.ingest(Draft("a", content=b"text"), Draft("b", content=b"\x00"), Draft("c", "delete"))
     assert (outcome.release, outcome.documents, outcome.quarantined) == (2, 3, ("b",))
     assert (outcome.written, outcome.deleted, outcome.embedded) == (1, 0, 1)
     assert {"plan", "parse", "chunk", "validate", "embed", "publish", "check", "release"} == set(outcome.seconds)

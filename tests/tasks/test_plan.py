@@ -28,7 +28,8 @@ def known(doc_id: str, revision: int) -> Entry:
 def chunk(chunk_id: str, **facts: Any) -> Chunk:
     row = Chunk(
         chunk_id=chunk_id, doc_id="a", revision=1, ordinal=0, text="text", title="Title", uri=None, source="http", media_type="text/plain",
-        heading=(), start=0, end=4, tokens=3, text_hash=f"hash of {chunk_id}", embedded_text=f"embedded {chunk_id}", metadata={"year": 2024},
+        heading=(), start=0, end=4, tokens=3, text_hash=f"hash of {chunk_id}", embedded_text=f"embedded {chunk_id}",
+        metadata={"year": 2024},
     )  # fmt: skip
     return replace(row, **facts)
 

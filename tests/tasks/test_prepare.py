@@ -80,8 +80,8 @@ def test_what_the_ledger_has_seen_makes_no_batch(bench: Bench):
         (Draft("bad", content="t\ufffd\ufffdxt".encode()), "invalid: documents.garbage_ratio expect_column_values_to_be_between"),
     ],
 )
-def test_a_bad_document_is_set_aside_with_the_reason_and_the_others_go_on(bench: Bench, draft: Draft, reason: str):
-    batch = prepared(bench, draft, Draft("good", content=b"Good text."))
+def test_a_bad_document_is_set_aside_with_the_reason_and_the_others_go_on(strict_bench: Bench, draft: Draft, reason: str):
+    batch = prepared(strict_bench, draft, Draft("good", content=b"Good text."))
     bad, good = batch.entries
     assert (bad.doc_id, bad.state, bad.chunks) == ("bad", "quarantined", 0)
     assert (bad.reason or "").startswith(reason)
@@ -105,10 +105,10 @@ class BlindEmbedder(HashingEmbedder):
         return vectors
 
 
-def test_a_document_whose_vectors_are_no_good_is_set_aside(bench: Bench):
-    tools = Tools(BlindEmbedder(), bench.tools.chunker, bench.tools.contract)
-    writes = bench.accept(Draft("bad", content=b"A blinding text."), Draft("good", content=b"Good text."))
-    batch = prepare(bench.store, bench.publisher.table, tools, writes)
+def test_a_document_whose_vectors_are_no_good_is_set_aside(strict_bench: Bench):
+    tools = Tools(BlindEmbedder(), strict_bench.tools.chunker, strict_bench.tools.contract)
+    writes = strict_bench.accept(Draft("bad", content=b"A blinding text."), Draft("good", content=b"Good text."))
+    batch = prepare(strict_bench.store, strict_bench.publisher.table, tools, writes)
     assert batch is not None
     assert {entry.doc_id: entry.state for entry in batch.entries} == {"bad": "quarantined", "good": "indexed"}
     assert batch.entries[0].reason == "invalid: vectors.finite expect_column_values_to_be_between"

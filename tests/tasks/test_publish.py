@@ -96,16 +96,15 @@ def test_an_unfinished_batch_is_taken_back_and_done_again(bench: Bench):
     bench.store.ledger.write(batch.entries)
     assert [hit.chunk.text for hit in bench.search("text").hits] == ["Old text."]
 
-    publisher = another_process(bench)
-    publisher.take_over()
-    assert publisher.table.count() == 1
-    assert sorted(bench.store.ledger.get(["a", "b"])) == ["a"]
-    assert bench.live.number == 2
+    restarted = Bench.open(bench.store.folder, bench.tools, bench.embedder)
+    assert restarted.publisher.table.count() == 1
+    assert sorted(restarted.store.ledger.get(["a", "b"])) == ["a"]
+    assert restarted.live.number == 2
 
-    [outcome] = bench.drain()  # nothing was acknowledged, so the batch is still in the inbox
+    [outcome] = restarted.drain()  # nothing was acknowledged, so the batch is still in the inbox
     assert (outcome.release, outcome.documents) == (3, 2)
     assert sorted(hit.chunk.text for hit in bench.search("text").hits) == ["New text.", "Second."]
-    assert bench.store.inbox.is_empty()
+    assert restarted.store.inbox.is_empty()
 
 
 def test_a_paused_old_writer_can_not_commit_after_another_took_over(bench: Bench):
@@ -140,7 +139,7 @@ def test_maintenance_is_published_only_when_it_moved_the_table(bench: Bench):
     assert release is not None
     assert (release.number, release.rows, release.checks) == (5, 3, {"maintenance": "ok"})
     assert bench.publisher.publish_maintenance() is None
-    assert bench.found("text") == ["d0", "d1", "d2"]
+    assert sorted(bench.found("text")) == ["d0", "d1", "d2"]
 
 
 def test_batches_go_on_after_another_process_has_folded(bench: Bench):

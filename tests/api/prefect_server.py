@@ -1,0 +1,69 @@
+"""A small Prefect server: it knows one deployment and keeps the runs that it is asked for."""
+
+import json
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, Self
+
+
+class FakePrefect(ThreadingHTTPServer):
+    """Speaks the four requests of `api.runs`. `deployed` False: it is up, but nothing has been served to it yet."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.api_url = f"http://127.0.0.1:{self.server_port}/api"
+        self.deployed = True
+        self.runs: dict[str, dict[str, Any]] = {}
+
+    def __enter__(self) -> Self:
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def becomes(self, run_id: str, state: str, message: str | None = None) -> None:
+        """Moves a run on."""
+        self.runs[run_id]["state"] = {"type": state, "message": message}
+
+    def start(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A new run, as scheduled."""
+        run = {"id": str(uuid.uuid4()), "state": {"type": "SCHEDULED", "message": None}, "parameters": asked["parameters"]}
+        self.runs[run["id"]] = run
+        return run
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: FakePrefect
+
+    def do_GET(self) -> None:
+        """A deployment by name, or a run."""
+        name = self.path.removeprefix("/api/")
+        if name == "deployments/name/evaluate/evaluate" and self.server.deployed:
+            return self._send(200, {"id": "d1"})
+        return self._found(self.server.runs.get(name.removeprefix("flow_runs/")))
+
+    def do_POST(self) -> None:
+        """A new run."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        return self._found(self.server.start(asked) if self.path == "/api/deployments/d1/create_flow_run" else None)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the library has chosen
+        """Says nothing."""
+
+    def _found(self, item: dict[str, Any] | None) -> None:
+        self._send(200 if item else 404, item or {"detail": "Object not found"})
+
+    def _send(self, status: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)

@@ -1,0 +1,112 @@
+"""Evaluations over HTTP: started as Prefect runs, read from the index once they are done."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from index.evaluations import Evaluation, Score
+from tests.api.prefect_server import FakePrefect
+from tests.api.running import RunningApi
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+SCORE = {"metric": "nDCG@10", "value": 0.7, "low": 0.6, "high": 0.8, "measured": 59, "of": 60}
+
+
+def finished(identifier: str, minutes: int = 0, **facts: Any) -> Evaluation:
+    scores = (Score("nDCG@10", 0.7, 0.6, 0.8, 59, 60),)
+    ended = NOON + timedelta(minutes=minutes)
+    evaluation = Evaluation(identifier, 1, "default", "completed", None, NOON, ended, scores, ({"id": "q1", "metrics": {"nDCG@10": 0.7}},))
+    return replace(evaluation, **facts)
+
+
+@pytest.fixture(scope="module")
+def prefect():
+    with FakePrefect() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def evaluating(prefect, tmp_path_factory):
+    with RunningApi(tmp_path_factory.mktemp("evaluating"), prefect.api_url) as running:
+        yield running.start_ingester()
+
+
+def test_an_evaluation_is_started_as_a_run_of_the_deployment(evaluating, prefect):
+    reply = evaluating.post("/v1/evaluations", {"release": 1, "sample": 5})
+    run = reply.json["id"]
+    assert (reply.status, reply.json["url"]) == (202, f"{prefect.api_url.removesuffix('/api')}/runs/flow-run/{run}")
+    assert prefect.runs[run]["parameters"] == {"release": 1, "dataset": "default", "sample": 5}
+
+
+@pytest.mark.parametrize("body", [None, {}])
+def test_without_wishes_the_live_release_is_evaluated_on_the_whole_default_set(evaluating, prefect, body):
+    run = evaluating.post("/v1/evaluations", body).json["id"]
+    assert prefect.runs[run]["parameters"] == {"release": None, "dataset": "default", "sample": None}
+
+
+def test_a_run_is_queued_then_running_and_completed_only_with_its_scores(evaluating, prefect):
+    run = evaluating.post("/v1/evaluations", {"release": 1}).json["id"]
+    seen = []
+    for state in ("SCHEDULED", "PENDING", "RUNNING", "COMPLETED"):
+        prefect.becomes(run, state)
+        seen.append(evaluating.get(f"/v1/evaluations/{run}").json["state"])
+    assert seen == ["queued", "queued", "running", "running"]
+    evaluating.store.evaluations.write(finished(run))
+    done = evaluating.get(f"/v1/evaluations/{run}").json
+    assert (done["state"], done["release"], done["scores"]) == ("completed", 1, [SCORE])
+    assert done["questions"] == [{"id": "q1", "metrics": {"nDCG@10": 0.7}}]
+    assert done["url"].endswith(f"/runs/flow-run/{run}")
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CRASHED", "CANCELLED"])
+def test_a_run_that_failed_says_why(evaluating, prefect, state):
+    run = evaluating.post("/v1/evaluations", {}).json["id"]
+    prefect.becomes(run, state, "Flow run infrastructure exited with non-zero status code -9.")
+    failed = evaluating.get(f"/v1/evaluations/{run}").json
+    assert (failed["state"], failed["reason"], failed["scores"]) == (
+        "failed",
+        "Flow run infrastructure exited with non-zero status code -9.",
+        [],
+    )
+
+
+def test_an_evaluation_that_is_stored_as_failed_says_why(evaluating):
+    identifier = "00000000-0000-0000-0000-00000000000f"
+    evaluating.store.evaluations.write(finished(identifier, state="failed", reason="no such dataset", scores=()))
+    failed = evaluating.get(f"/v1/evaluations/{identifier}").json
+    assert (failed["state"], failed["reason"]) == ("failed", "no such dataset")
+
+
+def test_a_run_that_nobody_knows_is_a_404(evaluating):
+    reply = evaluating.get("/v1/evaluations/00000000-0000-0000-0000-000000000000")
+    assert (reply.status, "there is no run" in reply.detail) == (404, True)
+
+
+def test_while_the_deployment_is_not_served_yet_the_caller_may_try_again(evaluating, prefect):
+    prefect.deployed = False
+    reply = evaluating.post("/v1/evaluations", {})
+    prefect.deployed = True
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    assert "evaluate/evaluate" in reply.detail
+
+
+def test_finished_evaluations_are_listed_newest_first_by_pages(own):
+    names = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(3)]
+    for minutes, identifier in enumerate(names):
+        own.store.evaluations.write(finished(identifier, minutes))
+    first = own.get("/v1/evaluations?limit=2").json
+    second = own.get(f"/v1/evaluations?limit=2&cursor={first['next']}").json
+    assert [item["id"] for item in first["items"] + second["items"]] == names[::-1]
+    assert (first["items"][0]["scores"], first["items"][0]["questions"], second["next"]) == ([SCORE], [], None)
+
+
+def test_without_prefect_nothing_can_be_started_but_everything_else_goes_on(api):
+    for reply in (api.post("/v1/evaluations", {}), api.get("/v1/evaluations/00000000-0000-0000-0000-000000000000")):
+        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+        assert "prefect does not answer" in reply.detail
+        assert "searching and ingesting go on" in reply.detail
+    assert api.get("/v1/evaluations").status == 200
+    assert api.found("copper mine")
+    assert api.put("without-prefect", "Ingested all the same.").json["served"]

@@ -1,0 +1,84 @@
+"""Health and metrics."""
+
+import json
+import shutil
+
+import pytest
+
+from api.platform import ModelInBackground, Platform
+from index.errors import Misconfigured
+
+
+def test_alive_needs_nothing(own):
+    assert (own.get("/health/live", key=None).status, own.get("/health/live", key=None).json) == (200, {"status": "alive"})
+
+
+def test_ready_names_the_part_that_is_not_until_a_search_works(own):
+    before = own.get("/health/ready", key=None)
+    assert (before.status, before.headers["retry-after"]) == (503, "2")
+    assert before.detail.startswith("index: no release yet")
+    assert before.json["parts"]["model"] == "ok"
+    own.put("waiting", "A first document.", wait=0)
+    own.start_ingester()
+    own.until(lambda: own.status("waiting").json["served"])
+    ready = own.get("/health/ready", key=None)
+    assert (ready.status, ready.json["status"], ready.json["release"]) == (200, "ready", 2)
+    assert set(ready.json["parts"].values()) == {"ok"}
+
+
+def test_while_the_sample_is_indexed_ready_tells_how_far_it_is(own):
+    own.settings.first_start_file.touch()
+    assert own.get("/health/ready").json["progress"] == {"done": 0, "of": 0}
+    own.settings.first_start_file.write_text(json.dumps({"documents": 3}))
+    own.put("one of three", "A first document.", wait=0)
+    assert own.get("/health/ready").json["progress"] == {"done": 2, "of": 3}
+    own.start_ingester_unready()
+    own.until(lambda: own.status("one of three").json["served"])
+    indexing = own.get("/health/ready")
+    assert (indexing.status, indexing.json["parts"]["sample"]) == (503, "being indexed")
+    own.settings.first_start_file.unlink()
+    assert own.get("/health/ready").status == 200
+
+
+def test_an_index_whose_files_are_gone_is_not_ready_and_says_which_part(own):
+    own.start_ingester().put("lost", "A document.")
+    assert own.found("document") == ["lost"]
+    own.stop_ingester()
+    [table] = own.store.folder.glob("chunks_*")
+    shutil.rmtree(table)
+    reply = own.get("/health/ready")
+    assert (reply.status, reply.detail.startswith("search: it failed")) == (503, True)
+    assert str(own.home) not in reply.text
+    assert own.post("/v1/search", {"query": "a document that is lost"}).status == 503
+
+
+def test_a_model_that_can_not_be_loaded_is_named(own, caplog):
+    def load():
+        raise Misconfigured("GROUNDWORK_EMBEDDER=lost can't be loaded")
+
+    model = ModelInBackground(load)
+    platform = Platform(own.settings, own.store, model)
+    platform.start()
+    own.until(lambda: "GROUNDWORK_EMBEDDER=lost" in caplog.text)
+    with pytest.raises(Exception, match="can't be loaded: GROUNDWORK_EMBEDDER=lost"):
+        model.get()
+    platform.stop()
+
+
+def test_metrics_are_text_that_prometheus_takes(api):
+    live = api.get("/v1/releases/live").json
+    reply = api.get("/metrics", key=None)
+    assert reply.headers["content-type"] == "text/plain; version=1.0.0; charset=utf-8"
+    samples = dict(line.rsplit(" ", 1) for line in reply.text.splitlines() if not line.startswith("#"))
+    assert (float(samples["groundwork_live_release"]), float(samples["groundwork_live_rows"])) == (live["release"], live["rows"])
+    assert float(samples["groundwork_inbox_documents"]) >= 0
+    assert float(samples["groundwork_pinned"]) == 0
+    requests = [name for name in samples if name.startswith("groundwork_requests_total{")]
+    assert any('path="/v1/releases/live"' in name and 'status_code="200"' in name for name in requests)
+
+
+def test_paths_with_ids_do_not_each_get_a_metric(api):
+    api.status("one id of many")
+    text = api.get("/metrics").text
+    assert "one id" not in text
+    assert "one%20id" not in text

@@ -1,0 +1,62 @@
+"""What people find under Deployments in the Prefect UI."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import serve
+from index.errors import Misconfigured
+from index.settings import Settings
+
+
+def deployments(home: Path, **given: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {"home": home, "sample": True} | given
+    return {f"{found.flow_name}/{found.name}": found for found in serve.deployments(Settings(**values))}
+
+
+def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
+    found = deployments(tmp_path, sources=f"{tmp_path}/papers,{tmp_path}/notes")
+    assert set(found) == {
+        "sweep/sweep-sample",
+        "sweep/sweep-papers",
+        "sweep/sweep-notes",
+        "evaluate/evaluate",
+        "maintain/maintain",
+        "rollback/rollback",
+        "rollback/resume",
+    }
+    assert found["sweep/sweep-papers"].parameters == {"source": "papers"}
+    assert found["rollback/resume"].parameters == {"resume": True}
+    assert {tag for deployment in found.values() for tag in deployment.tags} == {"ingest", "quality", "upkeep", "releases"}
+    assert all(deployment.description for deployment in found.values())
+
+
+def test_the_sample_is_swept_hourly_and_folders_every_five_minutes(tmp_path):
+    found = deployments(tmp_path, sources=f"{tmp_path}/papers")
+    every = {
+        name: [schedule.schedule.interval for schedule in found[name].schedules] for name in ("sweep/sweep-sample", "sweep/sweep-papers")
+    }
+    assert every == {"sweep/sweep-sample": [timedelta(hours=1)], "sweep/sweep-papers": [timedelta(minutes=5)]}
+    assert [schedule.schedule.cron for schedule in found["evaluate/evaluate"].schedules] == ["30 2 * * *"]
+    assert found["rollback/rollback"].schedules == []
+
+
+def test_of_each_deployment_one_run_at_a_time_goes_on(tmp_path):
+    assert {deployment.concurrency_limit for deployment in deployments(tmp_path).values()} == {1}
+
+
+def test_without_sample_and_sources_there_is_nothing_to_sweep(tmp_path):
+    assert not [name for name in deployments(tmp_path, sample=False) if name.startswith("sweep/")]
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path):
+    with pytest.raises(Misconfigured):
+        deployments(tmp_path, sources=f"{tmp_path}/a/papers,{tmp_path}/b/papers")
+
+
+def test_the_deployment_that_the_api_starts_is_among_them(tmp_path):
+    from api.evaluations import DEPLOYMENT
+
+    assert DEPLOYMENT in deployments(tmp_path)

@@ -1,0 +1,163 @@
+"""Maintenance: what stays servable, and that folding and cleaning change no answer."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from index.errors import Conflict
+from index.releases import Release, State
+from tasks.maintain import KEEP_LAST, maintain, retained
+from tests.bench import Bench
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+
+
+def release(number: int, age: timedelta, status: str = "checked") -> Release:
+    return Release(number, "g", number, 1, 0, NOW - age, "e", 4, status=status)
+
+
+def history(*ages: timedelta) -> list[Release]:
+    """Release 1 has the first age, and so on."""
+    return [release(number, age) for number, age in enumerate(ages, 1)]
+
+
+def kept(releases: list[Release], live: int | None = None) -> list[int]:
+    newest = max(item.number for item in releases)
+    return sorted(retained(releases, State(live or newest, pinned=live is not None, newest=newest), NOW))
+
+
+SECONDS = [timedelta(seconds=20 - i) for i in range(KEEP_LAST)]
+
+
+def test_the_last_twenty_stay():
+    assert kept(history(*[timedelta(days=60)] * 10, *[timedelta(days=40)] * KEEP_LAST)) == list(range(11, 31))
+
+
+def test_of_a_day_one_a_minute_stays():
+    ages = [timedelta(hours=1, minutes=minute, seconds=-second) for minute in (2, 1) for second in (10, 20, 30)]
+    assert kept(history(*ages, *SECONDS))[:2] == [3, 6]
+
+
+def test_of_a_week_one_an_hour_stays():
+    ages = [timedelta(days=3, minutes=-minute) for minute in (5, 10, 65, 70)]
+    assert kept(history(*ages, *SECONDS))[:2] == [2, 4]
+
+
+def test_what_is_older_than_a_week_goes():
+    assert kept(history(timedelta(days=7, hours=1), timedelta(days=8), *SECONDS))[0] == 3
+
+
+@pytest.mark.parametrize(("days", "stays"), [(8, True), (29, True), (31, False)])
+def test_proven_releases_stay_for_thirty_days(days: int, stays: bool):
+    releases = [release(1, timedelta(days=days), "proven"), *history(*[timedelta(0)] * (KEEP_LAST + 1))[1:]]
+    assert (1 in kept(releases)) is stays
+
+
+def test_what_is_live_or_newest_never_goes():
+    releases = history(*[timedelta(days=90)] * 40)
+    assert kept(releases, live=1) == [1, *range(21, 41)]
+    assert kept(releases, live=17)[0] == 17
+
+
+def test_what_was_reclaimed_does_not_count_among_the_last_twenty():
+    releases = [release(number, timedelta(days=90), "reclaimed" if number % 2 else "checked") for number in range(1, 61)]
+    assert kept(releases) == list(range(22, 61, 2))
+
+
+def texts(bench: Bench, release: int) -> list[tuple[str, float]]:
+    return [(hit.chunk.text, hit.score) for hit in bench.search("apples on trees", release=release).hits]
+
+
+def test_retained_releases_answer_the_same_before_and_after(bench: Bench):
+    for i in range(4):
+        bench.put(f"d{i}", f"apples on tree {i}")
+    bench.put("d0", "pears on trees")
+    bench.delete("d1")
+    before = {number: texts(bench, number) for number in range(1, 8)}
+    for _ in range(2):
+        result = maintain(bench.store, datetime.now(UTC))
+        bench.publisher.table.clean(timedelta(0))
+        bench.publisher.publish_maintenance()
+    assert result.reclaimed == ()
+    assert {number: texts(bench, number) for number in range(1, 8)} == before
+    assert texts(bench, bench.live.number) == before[7]
+    assert bench.live.number > 7
+
+
+def test_folding_takes_the_tail_into_the_indexes(bench: Bench):
+    for i in range(6):
+        bench.put(f"d{i}", f"apples on tree {i}")
+    result = maintain(bench.store, datetime.now(UTC))
+    assert set(result.folded) == {f"chunks_{bench.live.generation}", "documents"}
+    lance = bench.store.db.open_table(f"chunks_{bench.live.generation}").to_lance()
+    assert len(lance.get_fragments()) <= 2
+    assert lance.stats.index_stats("embedded_text_idx")["num_unindexed_rows"] == 0
+
+
+def test_retired_releases_are_taken_out_of_service_and_then_cleaned(bench: Bench):
+    for i in range(3):
+        bench.put("a", f"apples, edition {i}")
+    for number in range(5, 5 + KEEP_LAST - 1):
+        publish_again(bench, number)
+    later = datetime.now(UTC) + timedelta(days=8)
+    assert maintain(bench.store, later).reclaimed == (3, 2, 1)
+    bench.reader.follow()
+    for number in (1, 2, 3):
+        with pytest.raises(Conflict, match="reclaimed"):
+            bench.search("apples", release=number)
+    assert [hit.chunk.text for hit in bench.search("apples", release=4).hits] == ["apples, edition 2"]
+    assert bench.publisher.table.clean(timedelta(0)) > 0
+    assert [hit.chunk.text for hit in bench.search("apples", release=4).hits] == ["apples, edition 2"]
+    assert maintain(bench.store, later).reclaimed == ()
+
+
+def publish_again(bench: Bench, number: int) -> None:
+    """A release of the same rows, as maintenance makes them; cheaper than one more batch."""
+    facts = {"generation": bench.live.generation, "version": bench.publisher.table.version, "ledger_version": bench.live.ledger_version}
+    bench.store.log.append("released", number, "test", detail=facts | {"rows": 1, "embedder": "hashing64", "dimensions": 64})
+    bench.publisher.table.tag(number, bench.publisher.table.version)
+
+
+def test_the_pinned_release_is_never_retired(bench: Bench):
+    bench.put("a", "apples")
+    bench.store.log.append("rolled_back", 2, "admin")
+    for number in range(3, 3 + KEEP_LAST + 2):
+        publish_again(bench, number)
+    result = maintain(bench.store, datetime.now(UTC) + timedelta(days=400))
+    assert 2 not in result.reclaimed
+    assert 1 in result.reclaimed
+    assert bench.found("apples") == ["a"]
+
+
+def test_a_pass_that_died_after_retiring_is_finished_by_the_next(bench: Bench):
+    bench.put("a", "apples")
+    bench.put("b", "pears")
+    bench.store.log.append("reclaimed", 0, "maintain", detail={"releases": [1, 2]})
+    maintain(bench.store, datetime.now(UTC))
+    tags = bench.store.db.open_table(f"chunks_{bench.live.generation}").tags.list()
+    assert list(tags) == ["r3"]
+
+
+def make_old(bench: Bench) -> None:
+    for path in (bench.store.folder / "originals").glob("??/*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def test_originals_that_nothing_needs_are_dropped_when_they_are_old(bench: Bench):
+    bench.put("a", "old text")
+    bench.put("a", "new text")
+    now = datetime.now(UTC)
+    assert maintain(bench.store, now).originals_dropped == 0
+    make_old(bench)
+    assert maintain(bench.store, now).originals_dropped == 1
+    kept = [path.read_bytes() for path in Path(bench.store.folder / "originals").glob("??/*")]
+    assert kept == [b"new text"]
+
+
+def test_originals_of_what_is_indexed_or_set_aside_are_kept(bench: Bench):
+    bench.put("a", "good text")
+    bench.put("a", "\x00")
+    make_old(bench)
+    assert maintain(bench.store, datetime.now(UTC)).originals_dropped == 0

@@ -1,0 +1,104 @@
+"""The real thing, once from its start to its end: every process, the real model, Prefect with its server."""
+
+import pytest
+
+from tests.proofs.platform import RunningPlatform
+
+MINE = "The great copper mine of Falun closed in 1992."
+LAKE = "Lake Siljan fills the rim of an old crater."
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+@pytest.mark.timeout(480)
+def test_a_day_in_the_life_of_the_platform(tmp_path):
+    with RunningPlatform(tmp_path / "home") as platform:
+        documents_are_searchable_when_they_have_been_waited_for(platform)
+        asked = an_evaluation_is_started(platform)
+        questions_are_answered_with_quotes(platform)
+        what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform)
+        the_pages_for_people_are_there(platform)
+        the_burst_is_a_flow_run_with_a_report(platform)
+        the_evaluation_has_ended_as_a_flow_run_with_a_report(platform, asked)
+        assert platform.stop() < 10
+        assert platform.processes() == []
+        assert "Groundwork is ready" in platform.console
+        assert "Traceback" not in platform.console
+
+
+def documents_are_searchable_when_they_have_been_waited_for(platform: RunningPlatform) -> None:
+    for doc_id, text in (("falun", MINE), ("lakes/siljan", LAKE)):
+        reply = platform.put(doc_id, text, wait=60, title=doc_id)
+        assert (reply.status, reply.json["state"], reply.json["served"]) == (200, "indexed", True)
+    for mode in ("hybrid", "vector", "text"):
+        assert platform.found("When was the copper mine closed?", mode=mode)[0] == "falun"
+    assert platform.found("the rim of a crater")[0] == "lakes/siljan"
+
+
+def an_evaluation_is_started(platform: RunningPlatform) -> str:
+    """As soon as the flows are served; until then the API says that it is too early."""
+    replies = []
+
+    def started() -> bool:
+        replies.append(platform.call("POST", "/v1/evaluations", {"sample": 10}))
+        assert replies[-1].status in (202, 503), replies[-1]
+        return replies[-1].status == 202
+
+    platform.until(started)
+    assert platform.call("GET", f"/v1/evaluations/{replies[-1].json['id']}").json["state"] in ("queued", "running")
+    return str(replies[-1].json["id"])
+
+
+def questions_are_answered_with_quotes(platform: RunningPlatform) -> None:
+    answer = platform.call("POST", "/v1/answers", {"question": "When did the copper mine of Falun close?"}).json
+    assert (answer["grounded"], answer["degraded"]) == (True, [])
+    assert (answer["citations"][0]["doc_id"], answer["citations"][0]["quote"]) == ("falun", MINE)
+    unknown = platform.call("POST", "/v1/answers", {"question": "How do I cook rice?"}).json
+    assert (unknown["grounded"], unknown["citations"]) == (False, [])
+
+
+def what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform: RunningPlatform) -> None:
+    before = platform.call("GET", "/v1/releases/live").json["release"]
+    shown = platform.put("late", "The glimmerfax protocol was ratified in Ostend.", wait=60).json["release"]
+    assert platform.call("POST", "/v1/rollback", {"to": before, "reason": "test"}).json["live"] == before
+    assert "late" not in platform.found("glimmerfax protocol")
+    platform.call("POST", "/v1/resume", {"reason": "test"})
+    assert platform.found("glimmerfax protocol")[0] == "late"
+    assert platform.call("DELETE", "/v1/documents/late", wait=60).status == 200
+    for release in (None, shown):
+        assert "late" not in platform.found("glimmerfax protocol", release=release)
+
+
+def the_pages_for_people_are_there(platform: RunningPlatform) -> None:
+    assert "swagger" in platform.call("GET", "/schema").json.lower()
+    assert "groundwork_live_release" in platform.call("GET", "/metrics").json
+    names = {deployment["name"] for deployment in platform.prefect("deployments")}
+    assert names == {"evaluate", "maintain", "rollback", "resume"}
+
+
+def the_burst_is_a_flow_run_with_a_report(platform: RunningPlatform) -> None:
+    platform.until(lambda: [run for run in platform.runs_of("ingest") if run["state_type"] == "COMPLETED"])
+    [run] = platform.runs_of("ingest")
+    assert run["name"].startswith("from release 2")
+    assert "4 documents in 4 batches" in run["state"]["message"]
+    assert "Where the time went" in artifact_of(platform, run["id"])
+
+
+def the_evaluation_has_ended_as_a_flow_run_with_a_report(platform: RunningPlatform, asked: str) -> None:
+    """None of the golden questions is about these documents: that is said, and nothing is scored."""
+    platform.until(lambda: platform.call("GET", f"/v1/evaluations/{asked}").json["state"] in ("completed", "failed"))
+    evaluation = platform.call("GET", f"/v1/evaluations/{asked}").json
+    assert evaluation["state"] == "completed", evaluation["reason"]
+    assert [row["id"] for row in evaluation["questions"] if row["answerable"] and not row["stale"]] == []
+    assert {score["measured"] for score in evaluation["scores"] if score["metric"] == "nDCG@10"} == {0}
+    platform.until(lambda: [run for run in platform.runs_of("evaluate") if run["state_type"] in ENDED])
+    [run] = platform.runs_of("evaluate")
+    assert (run["id"], run["state_type"]) == (asked, "COMPLETED")
+    assert evaluation["url"].endswith(f"/runs/flow-run/{asked}")
+    assert "# " in artifact_of(platform, asked)
+
+
+def artifact_of(platform: RunningPlatform, run: str) -> str:
+    """The Markdown that a flow run has left."""
+    artifacts = platform.prefect("artifacts", artifacts={"flow_run_id": {"any_": [run]}, "type": {"any_": ["markdown"]}})
+    assert len(artifacts) == 1, artifacts
+    return str(artifacts[0]["data"])
