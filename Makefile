@@ -31,7 +31,7 @@ bench: .venv/.run ## benchmarks: PART=embed|ingest|search|serve|quality|releases
 	@exec $(BIN)/python -m evals.bench $(if $(PART),--part "$(PART)") $(if $(ROWS),--rows "$(ROWS)") $(if $(DOCS),--docs "$(DOCS)") \
 	$(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)")
 
-lock: ## resolve the lock file again
+lock: ## resolve the lock file again, keeping the versions that still fit
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && "$$uv"/bin/pip install -q -q uv && \
 	"$$uv"/bin/uv pip compile -q pyproject.toml deployments/lock/together.in --extra dev --override deployments/lock/cpu.overrides.txt \
 	--python-version 3.11 --no-emit-index-url --no-header --no-annotate -o requirements.lock

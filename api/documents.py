@@ -81,6 +81,7 @@ async def delete_document(
     guards=[requires("reader")],
     summary="Status of a document",
     operation_id="get_document",
+    description="What became of the newest revision of a document.",
     tags=["Documents"],
     sync_to_thread=True,
 )
@@ -95,6 +96,7 @@ def get_document(request: Req, platform: NamedDependency[Platform], doc_id: DocI
     guards=[requires("reader")],
     summary="List documents",
     operation_id="list_documents",
+    description="The documents in order of their ids.",
     tags=["Documents"],
     sync_to_thread=True,
 )

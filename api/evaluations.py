@@ -24,6 +24,7 @@ EvaluationState = Literal["queued", "running", "completed", "failed"]
     guards=[requires("writer")],
     summary="Start an evaluation",
     operation_id="start_evaluation",
+    description="Starts an evaluation of a release (default: live) on a golden set; it runs and can be watched in Prefect.",
     tags=["Evaluations"],
     status_code=202,
     sync_to_thread=True,

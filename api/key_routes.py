@@ -17,6 +17,7 @@ from index import filters
     guards=[requires("admin")],
     summary="Make a key",
     operation_id="create_key",
+    description="Makes a key. Its secret is shown this once; only a hash of it is stored.",
     tags=["Keys"],
     status_code=201,
     sync_to_thread=True,

@@ -23,6 +23,7 @@ from tasks.batch import Outcome
 
 QUIET_S = 10.0
 LONGEST_S = 300.0
+TRY_AGAIN_S = 2.0
 MAX_TASK_RUNS = 30
 MAX_ROWS = 200
 _log = logging.getLogger("groundwork.recorder")
@@ -44,6 +45,7 @@ class Recorder:
     def __init__(self) -> None:
         self._queue: Queue[Sequence[Outcome]] = Queue(maxsize=1000)
         self._stopping = Event()
+        self._away = False
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -66,34 +68,45 @@ class Recorder:
     def _run(self) -> None:
         while not self._stopping.is_set():
             outcomes = self._queue.get()
-            try:
-                if outcomes:
-                    self._burst(outcomes)
-            except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError) as error:
-                _log.warning("Prefect did not take the record of a burst: %s", type(error).__name__)
+            while outcomes and not self._stopping.is_set() and not self._burst(outcomes):
+                self._stopping.wait(TRY_AGAIN_S)
 
-    def _burst(self, first: Sequence[Outcome]) -> None:
-        """One flow run: it stays open until nothing has come for a while, and not for ever."""
-        with get_client(sync_client=True) as client:
-            _end_abandoned(client)
-            run = client.create_flow_run(ingest, name=f"from release {first[0].release}", state=Running(), tags=["ingest"])
-            rows = [*first]
-            recorded = _record_tasks(client, run, first, 0)
-            began = last = monotonic()
-            while not self._stopping.is_set() and monotonic() - last < QUIET_S and monotonic() - began < LONGEST_S:
-                try:
-                    outcomes = self._queue.get(timeout=0.5)
-                except Empty:
-                    continue
-                last = monotonic()
-                rows += outcomes
-                recorded = _record_tasks(client, run, outcomes, recorded)
-            client.create_artifact(
-                ArtifactCreate(
+    def _burst(self, first: Sequence[Outcome]) -> bool:
+        """Records a burst that begins with these. False: try again, Prefect did not even take its begin (it may be starting)."""
+        begun = False
+        try:
+            with get_client(sync_client=True) as client:
+                _end_abandoned(client)
+                run = client.create_flow_run(ingest, name=f"from release {first[0].release}", state=Running(), tags=["ingest"])
+                begun = True
+                rows = self._follow(client, run, first)
+                artifact = ArtifactCreate(
                     key="ingest-burst", type="markdown", description="What this burst did", data=report(rows), flow_run_id=run.id
                 )
-            )
-            client.set_flow_run_state(run.id, Completed(message=summary(rows)), force=True)
+                client.create_artifact(artifact)
+                client.set_flow_run_state(run.id, Completed(message=summary(rows)), force=True)
+        except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError) as error:
+            if begun or not self._away:
+                _log.warning("Prefect did not take the record of a burst: %s", type(error).__name__)
+            self._away = True
+            return begun
+        self._away = False
+        return True
+
+    def _follow(self, client: SyncPrefectClient, run: FlowRun, first: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes of a run, which stays open until nothing has come for a while, and not for ever."""
+        rows = [*first]
+        recorded = _record_tasks(client, run, first, 0)
+        began = last = monotonic()
+        while not self._stopping.is_set() and monotonic() - last < QUIET_S and monotonic() - began < LONGEST_S:
+            try:
+                outcomes = self._queue.get(timeout=0.5)
+            except Empty:
+                continue
+            last = monotonic()
+            rows += outcomes
+            recorded = _record_tasks(client, run, outcomes, recorded)
+        return rows
 
 
 def _end_abandoned(client: SyncPrefectClient) -> None:

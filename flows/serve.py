@@ -92,7 +92,7 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings()
     wait_for_server(settings.prefect_url)
-    serve(*deployments(settings), print_starting_message=False)
+    serve(*deployments(settings), pause_on_shutdown=False, print_starting_message=False)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from deployments.policy import RestartPolicy
 from deployments.probes import WritesItsPid
 from deployments.supervisor import Patience, Supervisor
 
-PATIENCE = Patience(first_s=0.5, all_s=1.0, look_s=0.02)
+PATIENCE = Patience(first_s=3.0, all_s=6.0, look_s=0.02)
+IMPATIENT = Patience(first_s=0.3, all_s=0.6, look_s=0.02)
 POLICY = RestartPolicy(first_wait_s=0.05)
 
 WRITE_PID = "import os, pathlib, signal, subprocess, sys, time; pathlib.Path('{pid_file}').write_text(str(os.getpid())); "
@@ -54,12 +55,12 @@ class Record:
 class Run:
     """A supervisor of small programs, with what it said and the ids of its processes."""
 
-    def __init__(self, folder: Path, **programs: str) -> None:
+    def __init__(self, folder: Path, patience: Patience = PATIENCE, **programs: str) -> None:
         self.folder = folder
         self.record = Record()
         self.seen: float = 0
         parts = [self._part(name, program) for name, program in programs.items()]
-        self.supervisor = Supervisor(parts, os.environ, folder, self.record, POLICY, PATIENCE)
+        self.supervisor = Supervisor(parts, os.environ, folder, self.record, POLICY, patience)
 
     def _part(self, name, program):
         pid_file = self.folder / f"{name}.pid"
@@ -78,7 +79,7 @@ class Run:
                 await self.supervisor.all_up()
                 await scene()
                 self.supervisor.stop()
-            return await asyncio.wait_for(running, 10)
+            return await asyncio.wait_for(running, 20)
 
         return asyncio.run(act())
 
@@ -98,7 +99,7 @@ class Run:
 
 @pytest.fixture
 def start(tmp_path):
-    return lambda **programs: Run(tmp_path, **programs)
+    return lambda **given: Run(tmp_path, **given)
 
 
 def is_running(pid):
@@ -146,19 +147,19 @@ def test_three_quick_deaths_stop_everything_with_the_reason(start):
 
 
 def test_a_part_that_ignores_sigterm_is_killed_in_time(start):
-    run = start(api=IGNORE_SIGTERM, server=IGNORE_SIGTERM)
+    run = start(patience=IMPATIENT, api=IGNORE_SIGTERM, server=IGNORE_SIGTERM)
 
     async def scene():
         run.seen = time.monotonic()
 
     run.play(scene)
-    assert PATIENCE.all_s <= time.monotonic() - run.seen < PATIENCE.all_s + 0.7
+    assert IMPATIENT.all_s <= time.monotonic() - run.seen < PATIENCE.all_s
     assert not is_running(run.pid("api"))
     assert not is_running(run.pid("server"))
 
 
 def test_a_stopped_process_is_killed_in_time(start):
-    run = start(api=SLEEP)
+    run = start(patience=IMPATIENT, api=SLEEP)
 
     async def scene():
         os.kill(run.pid("api"), signal.SIGSTOP)
@@ -175,7 +176,7 @@ def test_a_second_request_to_stop_does_not_wait(start):
         asyncio.get_running_loop().call_later(0.1, run.supervisor.kill)
 
     run.play(scene)
-    assert time.monotonic() - run.seen < 0.4
+    assert time.monotonic() - run.seen < PATIENCE.first_s
     assert not is_running(run.pid("api"))
 
 

@@ -141,14 +141,14 @@ def test_processes_appending_at_once_lose_nothing_and_leave_no_gap(db: DBConnect
         logs[0].compact()
 
     def append(by: int) -> list[int]:
-        return [logs[by].append("proven", turn, str(by)).seq for turn in range(10)]
+        return [logs[by].append("proven", turn, str(by)).seq for turn in range(8)]
 
     with ThreadPoolExecutor(3) as pool:
         numbers = list(pool.map(append, range(3)))
-    assert sorted(seq for group in numbers for seq in group) == list(range(6, 36))
+    assert sorted(seq for group in numbers for seq in group) == list(range(6, 30))
     events = ReleaseLog(db).events
-    assert [event.seq for event in events] == list(range(1, 36))
-    assert [event.release for event in events if event.by == "1"] == list(range(10))
+    assert [event.seq for event in events] == list(range(1, 30))
+    assert [event.release for event in events if event.by == "1"] == list(range(8))
     for log in logs:
         log.refresh()
         assert log.events == events
@@ -194,30 +194,34 @@ def test_appending_goes_on_while_another_process_compacts(db: DBConnection):
 def roll_back_during(db: DBConnection, publishes: int) -> None:
     """One process publishes without a pause, and compacts; another one rolls back to release 3 in the middle of it."""
     ingester, admin = ReleaseLog(db), ReleaseLog(tables.connect(db.uri))
-    under_way = Signal()
+    under_way, rolled_back = Signal(), Signal()
 
-    def publish_all() -> None:
-        for number in range(1, publishes + 1):
-            event = publish(ingester, number)
-            if event.seq % COMPACT_EVERY == 0:
+    def publish_all() -> int:
+        number = afterwards = 0
+        while number < publishes or afterwards < 20:
+            number += 1
+            if publish(ingester, number).seq % COMPACT_EVERY == 0:
                 ingester.compact()
             if number == COMPACT_EVERY + 5:
                 under_way.set()
+            afterwards += rolled_back.is_set()
+        return number
 
     with ThreadPoolExecutor(1) as pool:
         publishing = pool.submit(publish_all)
         assert under_way.wait(timeout=100)
-        rolled_back = admin.append("rolled_back", 3, "admin")
-        publishing.result()
-    assert COMPACT_EVERY < rolled_back.seq <= publishes
+        event = admin.append("rolled_back", 3, "admin")
+        rolled_back.set()
+        published = publishing.result()
     events = ReleaseLog(db).events
-    assert [event.seq for event in events] == list(range(1, publishes + 2))
-    assert {event.state.live for event in events if event.seq >= rolled_back.seq} == {3}
-    assert events[-1].state == State(3, pinned=True, newest=publishes)
+    assert [event.seq for event in events] == list(range(1, published + 2))
+    assert COMPACT_EVERY < event.seq <= published - 19
+    assert {later.state.live for later in events if later.seq >= event.seq} == {3}
+    assert events[-1].state == State(3, pinned=True, newest=published)
 
 
 def test_a_rollback_that_races_many_publishes_is_never_undone(db: DBConnection):
-    roll_back_during(db, publishes=125)
+    roll_back_during(db, publishes=120)
 
 
 @pytest.mark.slow

@@ -77,6 +77,12 @@ class RunningPlatform:
             self._supervisor = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=console, stderr=console)
         self.until(lambda: self.call("GET", "/health/ready").status == 200, START_S)
 
+    def restart(self) -> None:
+        """What a service manager does when the supervisor has died."""
+        assert self._supervisor
+        self._supervisor.wait()
+        self.start()
+
     def stop(self) -> float:
         """Asks for the end as a service manager would; the seconds that it took."""
         assert self._supervisor

@@ -1,0 +1,58 @@
+"""A bare ingest loop in a process of its own: `python -m tests.proofs.ingest_loop FOLDER [--dies-after FUNCTION]`.
+
+It says `ready` once it has taken the index over. With a function (`ChunkTable.upsert`) the process kills itself,
+as `kill -9` would, when that function has returned for the first time.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from time import sleep
+from types import FrameType
+
+from flows.ingest import Drain
+from index.store import open_store
+from tasks.chunk import Chunker
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+from tests.fakes import HashingEmbedder, TrustingContract
+
+
+def die_after(function: str) -> None:
+    """Ends this process the moment the function returns."""
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        if event == "return" and frame.f_code.co_qualname == function:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(watch)
+
+
+def main() -> None:
+    """Drains the inbox for ever."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--dies-after")
+    asked = parser.parse_args()
+    embedder = HashingEmbedder()
+    contract = TrustingContract(embedder.dimensions, embedder.max_tokens)
+    tools = Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), contract)
+    store = open_store(str(asked.folder), asked.folder)
+    with store.lease("writer") as lease:
+        lease.acquire(lambda: None)
+        if asked.dies_after:
+            die_after(asked.dies_after)
+        publisher = Publisher(store, tools)
+        publisher.take_over()
+        print("ready", flush=True)
+        drain = Drain(store, publisher, tools, lambda: False, sleep)
+        while True:
+            if not drain.next_batch():
+                sleep(0.005)
+            drain.fold_if_due()
+
+
+if __name__ == "__main__":
+    main()
