@@ -27,7 +27,7 @@ def maintain() -> None:
 def report(done: Maintenance) -> str:
     """A pass as Markdown."""
     rows = [
-        ("tables folded", ", ".join(f"`{name}`" for name in done.folded)),
+        ("tables folded", ", ".join(f"`{name}`" for name in done.folded) or "none, they gave way to ingestion"),
         ("releases retired", str(len(done.reclaimed))),
         ("disk freed", f"{done.freed_bytes / 1e6:.1f} MB"),
         ("originals dropped", str(done.originals_dropped)),

@@ -1,6 +1,7 @@
 """Keeps the stored index in shape: folds the tail in, retires releases, cleans what nothing needs."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ KEEP_HOURLY = timedelta(days=7)
 # A reader may still be in the middle of a search on a release that was just retired.
 GRACE = timedelta(minutes=10)
 ORIGINALS_GRACE = timedelta(hours=1)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,26 @@ def maintain(store: Store, now: datetime) -> Maintenance:
     reclaimed = _retire(store, now)
     retired = {release.number for release in store.log.all() if release.status == "reclaimed"}
     folded, freed = [], 0
-    for generation in {release.generation for release in store.log.all()}:
+    for generation in sorted({release.generation for release in store.log.all()}):
         table = store.existing_chunk_table(generation)
         # All of them: a pass may have died between the event and this.
         for number in table.tagged() & retired:
             table.untag(number)
-        table.fold()
+        folded += [f"chunks_{generation}"] if _folded(table.fold) else []
         freed += table.clean(GRACE)
-        folded.append(f"chunks_{generation}")
-    store.ledger.fold()
+    folded += ["documents"] if _folded(store.ledger.fold) else []
     freed += store.ledger.clean(GRACE)
-    return Maintenance((*folded, "documents"), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+    return Maintenance(tuple(folded), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+
+
+def _folded(fold: Callable[[], None]) -> bool:
+    """Whether a fold went through. Under steady ingestion it gives way: the ingester folds between its batches."""
+    try:
+        fold()
+    except RuntimeError as conflict:  # LanceDB's "Retryable commit conflict"
+        _log.info("folding gave way: %s", conflict)
+        return False
+    return True
 
 
 def _retire(store: Store, now: datetime) -> list[Release]:

@@ -92,9 +92,14 @@ def the_evaluation_has_ended_as_a_flow_run_with_a_report(platform: RunningPlatfo
     assert evaluation["state"] == "completed", evaluation["reason"]
     assert [row["id"] for row in evaluation["questions"] if row["answerable"] and not row["stale"]] == []
     assert {score["measured"] for score in evaluation["scores"] if score["metric"] == "nDCG@10"} == {0}
-    platform.until(lambda: [run for run in platform.runs_of("evaluate") if run["state_type"] in ENDED])
-    [run] = platform.runs_of("evaluate")
-    assert (run["id"], run["state_type"]) == (asked, "COMPLETED")
+    states = {"": ""}
+
+    def ended() -> bool:
+        states.update({run["id"]: run["state_type"] for run in platform.runs_of("evaluate")})
+        return states.get(asked) in ENDED
+
+    platform.until(ended)
+    assert states[asked] == "COMPLETED"
     assert evaluation["url"].endswith(f"/runs/flow-run/{asked}")
     assert "# " in artifact_of(platform, asked)
 
