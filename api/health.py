@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Response, get
@@ -13,7 +14,7 @@ from prometheus_client.registry import Collector
 from api.auth import loopback_or
 from api.platform import Platform
 from api.problems import problem
-from index.errors import GroundworkError
+from index.errors import GroundworkError, Unavailable
 from tasks.retrieve import Query, retrieve
 
 _log = logging.getLogger("groundwork.api")
@@ -33,14 +34,19 @@ def ready(platform: NamedDependency[Platform]) -> Response[dict[str, Any]]:
     waiting = len(platform.store.inbox.pending())
     progress = _first_start(platform, waiting)
     parts = {"index": "ok", "model": "ok", "search": "ok", "sample": "ok" if progress is None else "being indexed"}
-    for part, check in (("index", platform.store.log.live), ("model", platform.model.get), ("search", lambda: _search(platform))):
+    # The search comes last: while the sample is indexed it would only take time from that.
+    checks: list[tuple[str, Callable[[], object]]] = [
+        ("index", platform.store.log.live),
+        ("model", platform.model.get),
+        ("sample", lambda: _indexed(progress)),
+        ("search", lambda: _search(platform)),
+    ]
+    for part, check in checks:
         try:
             check()
         except FAILURES as error:
             parts[part] = _why(part, error)
             return problem(503, f"{part}: {parts[part]}", {"Retry-After": "2"}, parts=parts, progress=progress)
-    if progress is not None:
-        return problem(503, "sample: it is being indexed for the first time", {"Retry-After": "2"}, parts=parts, progress=progress)
     return Response({"status": "ready", "parts": parts, "release": platform.store.log.state.live, "waiting": waiting})
 
 
@@ -90,6 +96,11 @@ def _why(part: str, error: Exception) -> str:
 
 def _search(platform: Platform) -> None:
     retrieve(platform.reader, platform.model.get(), Query("is the search working?", k=1))
+
+
+def _indexed(progress: dict[str, int] | None) -> None:
+    if progress is not None:
+        raise Unavailable("it is being indexed for the first time")
 
 
 def _first_start(platform: Platform, waiting: int) -> dict[str, int] | None:

@@ -17,8 +17,10 @@ def test_a_day_in_the_life_of_the_platform(tmp_path):
         questions_are_answered_with_quotes(platform)
         what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform)
         the_pages_for_people_are_there(platform)
+        platform.start_run("rollback/rollback", to=2, reason="from the Prefect UI")
         the_burst_is_a_flow_run_with_a_report(platform)
         the_evaluation_has_ended_as_a_flow_run_with_a_report(platform, asked)
+        the_rollback_from_prefect_has_moved_what_is_live(platform)
         assert platform.stop() < 10
         assert platform.processes() == []
         assert "Groundwork is ready" in platform.console
@@ -102,6 +104,12 @@ def the_evaluation_has_ended_as_a_flow_run_with_a_report(platform: RunningPlatfo
     assert states[asked] == "COMPLETED"
     assert evaluation["url"].endswith(f"/runs/flow-run/{asked}")
     assert "# " in artifact_of(platform, asked)
+
+
+def the_rollback_from_prefect_has_moved_what_is_live(platform: RunningPlatform) -> None:
+    platform.until(lambda: platform.call("GET", "/v1/releases/live").json["release"] == 2)
+    assert platform.call("GET", "/v1/releases/live").json["pinned"] is True
+    assert platform.found("the rim of a crater") == ["falun"]
 
 
 def artifact_of(platform: RunningPlatform, run: str) -> str:
