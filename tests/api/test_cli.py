@@ -591,7 +591,7 @@ def test_ctrl_c_exits_130_without_a_traceback(fake, tmp_path):
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == ""
 
