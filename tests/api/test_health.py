@@ -35,7 +35,7 @@ def test_while_the_sample_is_indexed_ready_tells_how_far_it_is(own):
     own.start_ingester_unready()
     own.until(lambda: own.status("one of three").json["served"])
     indexing = own.get("/health/ready")
-    assert (indexing.status, indexing.json["parts"]["sample"]) == (503, "being indexed")
+    assert (indexing.status, indexing.json["detail"]) == (503, "sample: it is being indexed for the first time")
     own.settings.first_start_file.unlink()
     assert own.get("/health/ready").status == 200
 
