@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-# The best on average over three collections; the README has the table.
+# The best on average over four collections; the README has the table.
 VECTOR_WEIGHT = 0.5
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from evals.bench.figures import Figure, as_json, as_table
 from evals.bench.options import Options
+from evals.bench.platform import PlatformFailed
 from index.errors import Misconfigured
 
 PARTS = ("embed", "search", "releases", "ingest", "serve", "quality")
@@ -19,7 +20,7 @@ OUT = Path("bench.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 2 when the benchmark can't be run as asked."""
+    """The exit code: 0, 1 when the platform failed, 2 when the benchmark can't be run as asked."""
     asked = parser().parse_args(arguments)
     options = Options(rows=asked.rows, docs=asked.docs, data=asked.data)
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Misconfigured as error:
         print(error, file=sys.stderr)
         return 2
+    except PlatformFailed as error:
+        print(error, file=sys.stderr)
+        return 1
     asked.out.write_text(json.dumps(as_json(figures), indent=1) + "\n", encoding="utf-8")
     console.print(f"written to {asked.out}")
     return 0

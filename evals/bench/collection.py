@@ -14,7 +14,7 @@ from index.errors import Misconfigured
 from tasks.discover import SampleSource
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels.tsv"
-PIECE_WORDS = 150
+PIECE_WORDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,20 @@ def _grades(path: Path) -> dict[str, dict[str, int]]:
 
 
 def real_documents(folder: Path | None, count: int) -> list[Draft]:
-    """So many documents of real text: those of a BEIR folder, or pieces of the sample of about 150 words.
+    """So many documents of real text: those of a BEIR folder, or pieces of about 60 words from all over the sample.
 
     Raises `Misconfigured` when there are not as many.
     """
-    found = list(beir(folder).documents if folder else _pieces())[:count]
+    found = list(beir(folder).documents) if folder else _pieces()
     if len(found) < count:
         raise Misconfigured(f"{folder or 'the sample'} has text for {len(found)} documents; ask for at most as many")
-    return found
+    return [found[number * len(found) // count] for number in range(count)]
 
 
-def _pieces() -> Iterator[Draft]:
-    for draft in SampleSource().drafts():
-        words = draft.content.decode().split()
-        for start in range(0, len(words) - PIECE_WORDS, PIECE_WORDS):
-            text = " ".join(words[start : start + PIECE_WORDS])
-            yield Draft(f"piece-{draft.doc_id.replace('/', '-')}-{start}", content=text.encode())
+def _pieces() -> list[Draft]:
+    texts = ((draft.doc_id.replace("/", "-"), draft.content.decode().split()) for draft in SampleSource().drafts())
+    return [
+        Draft(f"piece-{name}-{start}", content=" ".join(words[start : start + PIECE_WORDS]).encode())
+        for name, words in texts
+        for start in range(0, len(words) - PIECE_WORDS, PIECE_WORDS)
+    ]

@@ -16,6 +16,7 @@ from evals.bench.collection import real_documents
 from evals.bench.figures import Case, Figure, Stopwatch, p50_ms
 from evals.bench.options import Options
 from index.embedder import SentenceTransformerEmbedder, Vectors, bundled_path
+from index.settings import Settings
 
 PART = "embed"
 PASSAGES = 256
@@ -28,6 +29,8 @@ PEER = """
 import json, sys, time
 import numpy
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging
+logging.disable_progress_bar()
 model = SentenceTransformer(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
@@ -60,8 +63,9 @@ class Peer:
 def embed(options: Options) -> list[Figure]:
     """Passages a second in rounds of 64, taken in turn by both, and the time for one question. `docs` counts passages."""
     passages = [draft.content.decode() for draft in real_documents(options.data, options.docs or PASSAGES)]
-    embedder = SentenceTransformerEmbedder()
-    with peer(str(bundled_path())) as other:
+    model = Settings().embedder
+    embedder = SentenceTransformerEmbedder(model)
+    with peer(model or str(bundled_path())) as other:
         rounds = [passages[start : start + ROUND] for start in range(0, len(passages), ROUND)]
         ours, theirs, cosine = race(embedder, other, rounds, "embedding")
         questions = [[" ".join(text.split()[:QUESTION_WORDS])] for text in passages[:QUESTIONS]]

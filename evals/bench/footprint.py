@@ -1,12 +1,13 @@
-"""What an index takes up on disk, counted from its files."""
+"""What tables take up on disk, counted from their files."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Files and bytes of all tables, and their Lance versions and tags."""
+    """Files and bytes of some tables, and their Lance versions and tags."""
 
     files: int
     versions: int
@@ -14,9 +15,9 @@ class Footprint:
     bytes: int
 
 
-def footprint(index: Path) -> Footprint:
-    """The tables in the folder of an index, which nobody may be writing."""
-    files = [path for path in index.glob("*.lance/**/*") if path.is_file()]
+def footprint(tables: Iterable[Path]) -> Footprint:
+    """The tables in these folders, which nobody may be writing."""
+    files = [path for table in tables for path in table.rglob("*") if path.is_file()]
     return Footprint(
         files=len(files),
         versions=sum(path.suffix == ".manifest" for path in files),

@@ -101,7 +101,7 @@ def command(settings: Mapping[str, str]) -> list[str]:
     others = [f"GROUNDWORK_{name.upper()}" for name in Settings.model_fields if name != "embedder"]
     unset = [part for name in (*others, "PREFECT_API_URL") for part in ("-u", name)]
     values = [f"GROUNDWORK_{name}={value}" for name, value in settings.items()]
-    return ["/usr/bin/env", *unset, *values, sys.executable, "-m", "deployments.local"]
+    return ["/usr/bin/env", *unset, *values, sys.executable, "-m", "deployments.local", "--with-parent"]
 
 
 def free_ports(count: int) -> list[int]:

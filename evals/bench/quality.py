@@ -17,6 +17,7 @@ from evals.bench.options import Options
 from evals.bench.platform import RunningPlatform, started
 from index.documents import Draft
 from index.embedder import Embedder, SentenceTransformerEmbedder
+from index.settings import Settings
 from index.store import open_store
 
 PART = "quality"
@@ -55,7 +56,7 @@ def quality(options: Options) -> list[Figure]:
         grades = chunk_grades(platform, collection) if collection.judged == "passages" else document_grades(collection)
     unit = served.doc_ids.__getitem__ if collection.judged == "documents" else str
     if collection.judged == "documents":
-        name, exact = "exact search over whole documents", exact_documents(collection, SentenceTransformerEmbedder())
+        name, exact = "exact search over whole documents", exact_documents(collection, SentenceTransformerEmbedder(Settings().embedder))
     else:
         name, exact = "exact search over the chunks", rankings(served.exact, unit)
     speed = Case(PART, collection.name)
