@@ -51,7 +51,7 @@ async def put_document(
     del doc_id  # taken from the raw path, where encoded slashes can be told from others
     name = intake.doc_id_of(request.scope["raw_path"])
     draft = intake.draft_of(name, request.headers.get("content-type", ""), await request.body())
-    [write] = await asyncio.to_thread(platform.store.inbox.accept, [draft])
+    [write] = await asyncio.to_thread(platform.store.inbox.accept, [draft], "express")
     return await _when_done(platform, write, wait)
 
 
@@ -72,7 +72,7 @@ async def delete_document(
     if purge:
         raise BadRequest("purge=true is not supported yet; without it the document is hidden in every release")
     await asyncio.to_thread(status, platform, name, request.auth)
-    [write] = await asyncio.to_thread(platform.store.inbox.accept, [Draft(name, "delete")])
+    [write] = await asyncio.to_thread(platform.store.inbox.accept, [Draft(name, "delete")], "express")
     return await _when_done(platform, write, wait)
 
 

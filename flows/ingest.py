@@ -1,21 +1,20 @@
 """Drains the inbox: batch after batch until it is empty. Plain functions; nothing here waits for Prefect."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
-from index.documents import Write
+from flows.lanes import Lanes, Piece
+from index.documents import Lane, Write
 from index.errors import is_storage_failure
-from index.inbox import Inbox
 from index.store import Store
 from tasks.batch import Outcome, isolate, run_batch
 from tasks.plan import halves
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 
-MAX_DOCUMENTS = 100
-MAX_BYTES = 512 * 1024
 FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
 FOLD_EVERY = 20
@@ -32,8 +31,14 @@ class Drain:
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
     unfolded: int = 0
-    _tries: int = 0
-    _faults: int = 0
+    _lanes: Lanes = field(init=False)
+    _unfinished: bool = False
+    _tries: Counter[Lane] = field(default_factory=Counter)
+    _faults: Counter[Lane] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Nothing is taken yet."""
+        self._lanes = Lanes(self.store.inbox)
 
     def next_batch(self) -> list[Outcome]:
         """Indexes what waits, at most one batch; an empty list when nothing does.
@@ -41,16 +46,17 @@ class Drain:
         The segments are acknowledged after the release that contains them. A failure of the storage or the
         machine backs off and is tried again, for ever if it must be: it is never charged to a document.
         """
-        names, writes = take(self.store.inbox)
-        if not names:
+        piece = self._lanes.next_piece()
+        if piece is None:
             return []
+        began = monotonic()
         try:
-            outcomes = self._index(writes)
+            outcomes = self._index(piece)
         except Exception as error:  # noqa: BLE001 - whatever a batch trips over must not stop those behind it
-            self._after_failure(error, len(writes))
+            self._after_failure(error, piece)
             return []
-        self._tries = self._faults = 0
-        self.store.inbox.acknowledge(names)
+        self._tries[piece.lane] = self._faults[piece.lane] = 0
+        self._lanes.done(piece, monotonic() - began)
         self.unfolded += 1
         return outcomes
 
@@ -78,12 +84,13 @@ class Drain:
         except (OSError, RuntimeError, ValueError) as error:
             _log.warning("folding gave way, it is tried again later: %s", error)
 
-    def _index(self, writes: Sequence[Write]) -> list[Outcome]:
-        if self._tries:
+    def _index(self, piece: Piece) -> list[Outcome]:
+        if self._unfinished:
             self.publisher.take_over()
-        if self._faults < FAULTS_BEFORE_SPLIT:
-            return run_batch(self.store, self.publisher, self.tools, writes)
-        return self._split(writes)
+            self._unfinished = False
+        if self._faults[piece.lane] < FAULTS_BEFORE_SPLIT:
+            return run_batch(self.store, self.publisher, self.tools, piece.writes)
+        return self._split(piece.writes)
 
     def _split(self, writes: Sequence[Write]) -> list[Outcome]:
         """Finds the documents that a batch can't be done with, sets them aside and indexes the rest."""
@@ -99,11 +106,13 @@ class Drain:
         first, second = halves(writes)
         return self._split(first) + self._split(second)
 
-    def _after_failure(self, error: Exception, writes: int) -> None:
-        self._tries += 1
-        self._faults += not is_storage_failure(error)
-        _log.error("batch of %d writes failed (try %d)", writes, self._tries, exc_info=error)
-        until = monotonic() + min(MAX_BACK_OFF_S, 0.5 * 2.0 ** min(self._tries, 10))
+    def _after_failure(self, error: Exception, piece: Piece) -> None:
+        self._unfinished = True
+        self._tries[piece.lane] += 1
+        self._faults[piece.lane] += not is_storage_failure(error)
+        tries = self._tries[piece.lane]
+        _log.error("%s batch of %d writes failed (try %d)", piece.lane, len(piece.writes), tries, exc_info=error)
+        until = monotonic() + min(MAX_BACK_OFF_S, 0.5 * 2.0 ** min(tries, 10))
         while monotonic() < until and not self.stopping():
             self.pause(0.2)
 
@@ -111,16 +120,3 @@ class Drain:
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
-
-def take(inbox: Inbox) -> tuple[list[str], list[Write]]:
-    """The oldest segments that make up one batch, and their writes in order."""
-    names: list[str] = []
-    writes: list[Write] = []
-    size = 0
-    for segment in inbox.segments():
-        if names and (len(writes) + segment.writes > MAX_DOCUMENTS or size + segment.size > MAX_BYTES):
-            break
-        names.append(segment.name)
-        writes += inbox.read(segment.name)
-        size += segment.size
-    return names, writes

@@ -13,6 +13,10 @@ from index.errors import BadRequest
 State = Literal["accepted", "indexed", "duplicate", "quarantined", "deleted"]
 STATES: tuple[State, ...] = ("accepted", "indexed", "duplicate", "quarantined", "deleted")
 
+# Who waits on whom: what a person or an event sends alone goes before what comes in bulk.
+Lane = Literal["express", "bulk"]
+LANES: tuple[Lane, ...] = ("express", "bulk")
+
 MAX_ID_CHARACTERS = 512
 MAX_METADATA_BYTES = 64 * 1024
 
@@ -41,11 +45,17 @@ class Write:
     draft: Draft
     revision: int
     accepted_at: datetime
+    lane: Lane = "bulk"
 
     @property
     def doc_id(self) -> str:
         """The document this write is about."""
         return self.draft.doc_id
+
+    @property
+    def content_hash(self) -> str:
+        """The hash of its bytes."""
+        return content_hash(self.draft.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,12 @@ class Entry:
     indexed_revision: int | None
     indexed_hash: str | None
     text: str | None
+    bands: tuple[int, ...] | None = None
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether it has passages that stand for themselves, not for another document's."""
+        return self.indexed_revision is not None and self.duplicate_of is None
 
     def as_draft(self, content: bytes) -> Draft:
         """What to hand in to take this document through the pipeline again."""

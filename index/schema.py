@@ -26,6 +26,7 @@ def chunks(dimensions: int) -> pa.Schema:
             _required("start", pa.int64()),
             _required("end", pa.int64()),
             _required("tokens", pa.int32()),
+            pa.field("duplicate_of", pa.string()),
             _required("text_hash", pa.string()),
             _required("embedded_text", pa.string()),
             pa.field("metadata", pa.json_(pa.utf8())),
@@ -56,6 +57,7 @@ DOCUMENTS = pa.schema(
         pa.field("indexed_revision", pa.int64()),
         pa.field("indexed_hash", pa.string()),
         pa.field("text", pa.string()),
+        pa.field("bands", pa.list_(pa.int64())),
     ]
 )
 
@@ -104,6 +106,7 @@ WRITES = pa.schema(
         _required("media_type", pa.string()),
         _required("metadata", pa.string()),
         _required("content", pa.large_binary()),
+        _required("content_hash", pa.string()),
         _required("accepted_at", TIME),
     ]
 )

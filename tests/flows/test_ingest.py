@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.ingest import FAULTS_BEFORE_SPLIT, FOLD_EVERY, MAX_BYTES, MAX_DOCUMENTS, Drain, take
+from flows.ingest import FAULTS_BEFORE_SPLIT, FOLD_EVERY, Drain
 from index.documents import Draft
 from index.embedder import Vectors
 from index.inbox import Inbox
@@ -130,8 +130,7 @@ def test_the_back_off_ends_when_the_ingester_is_to_stop(bench):
 
 def test_segments_are_acknowledged_after_the_release_that_contains_them(bench):
     inbox = WatchedInbox(bench.store.folder / "inbox", bench.store.log)
-    drain = drain_of(bench)
-    drain.store = replace(bench.store, inbox=inbox)
+    drain = drain_of(replace(bench, store=replace(bench.store, inbox=inbox)))
     for doc_id in ("a", "b"):
         inbox.accept([Draft(doc_id, content=b"text")])
         [outcome] = drain.next_batch()
@@ -159,11 +158,11 @@ def test_an_empty_inbox_makes_no_release(bench):
 def test_folding_that_fails_gives_way_and_the_next_batch_goes_in(bench):
     drain = drain_of(bench)
     for doc_id in ("a", "b"):
-        bench.accept(Draft(doc_id, content=b"text"))
+        bench.accept(Draft(doc_id, content=f"text {doc_id}".encode()))
         drain.next_batch()
     with full_disk(0):
         drain.fold()
-    bench.accept(Draft("c", content=b"text"))
+    bench.accept(Draft("c", content=b"text c"))
     drain.next_batch()
     drain.fold()
     assert sorted(bench.found("text")) == ["a", "b", "c"]
@@ -180,27 +179,6 @@ def test_folding_is_due_after_so_many_batches_and_makes_a_release_with_the_same_
     releases = bench.store.log.all()
     assert (releases[0].rows, releases[0].checks) == (FOLD_EVERY, {"maintenance": "ok"})
     assert len(bench.found("text", k=100)) == FOLD_EVERY
-
-
-def test_a_batch_takes_the_oldest_segments_up_to_its_bounds(bench):
-    for first in range(0, 150, 50):
-        bench.accept(*(Draft(f"d{first + n}", content=b"x") for n in range(50)))
-    names, writes = take(bench.store.inbox)
-    assert (len(names), [write.doc_id for write in writes]) == (2, [f"d{n}" for n in range(MAX_DOCUMENTS)])
-    bench.store.inbox.acknowledge(names)
-    assert [write.doc_id for write in take(bench.store.inbox)[1]] == [f"d{n}" for n in range(100, 150)]
-
-
-def test_a_segment_above_the_bounds_is_a_batch_of_its_own(bench):
-    bench.accept(Draft("large", content=b"x" * (MAX_BYTES + 1)))
-    bench.accept(Draft("small", content=b"x"))
-    assert [write.doc_id for write in take(bench.store.inbox)[1]] == ["large"]
-
-
-def test_a_batch_is_bounded_by_its_bytes(bench):
-    for n in range(4):
-        bench.accept(Draft(f"d{n}", content=b"x" * (MAX_BYTES // 3)))
-    assert [write.doc_id for write in take(bench.store.inbox)[1]] == ["d0", "d1"]
 
 
 def test_the_newest_of_several_revisions_in_one_batch_wins(bench):

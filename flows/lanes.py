@@ -1,0 +1,126 @@
+"""The order in which what waits is indexed: two lanes taken in turns, in pieces that are done in about a second."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from time import monotonic
+
+from index.documents import Lane, Write
+from index.inbox import Inbox, Segment
+
+MAX_DOCUMENTS = 200
+MAX_BYTES = 4 * 1024 * 1024
+MIN_BYTES = 8 * 1024
+# A single document must not wait long behind a piece of a bulk load, whether or not one has come lately.
+SECONDS_A_PIECE = 1.0
+SECONDS_A_PIECE_ALONE = 2.0
+ALONE_AFTER_S = 30.0
+FIRST_BYTES_PER_S = 24 * 1024.0
+WEIGHT_OF_NEWEST = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one batch takes from a lane; `segments` have no write that comes after these."""
+
+    lane: Lane
+    writes: tuple[Write, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def size(self) -> int:
+        """The bytes of its contents."""
+        return sum(len(write.draft.content) for write in self.writes)
+
+
+class Feed:
+    """Hands out the writes of one lane in order, a piece at a time."""
+
+    def __init__(self, inbox: Inbox, lane: Lane) -> None:
+        self._inbox = inbox
+        self._lane: Lane = lane
+        self._listed: deque[Segment] = deque()
+        self._rest: deque[Write] = deque()
+        self._open: Segment | None = None
+        self._handed_out: set[str] = set()
+        self._piece: Piece | None = None
+
+    def piece(self, max_bytes: float) -> Piece | None:
+        """The oldest writes, at least one and at most about so many bytes; the same again until it is `done`; None when nothing waits."""
+        if self._piece is None:
+            self._piece = self._take(max_bytes)
+        return self._piece
+
+    def done(self) -> None:
+        """The piece is in a release: acknowledges the segments that end with it."""
+        names = [segment.name for segment in self._piece.segments] if self._piece else []
+        if names:
+            self._inbox.acknowledge(names)
+            self._handed_out.difference_update(names)
+        self._piece = None
+
+    def _take(self, max_bytes: float) -> Piece | None:
+        writes: list[Write] = []
+        finished: list[Segment] = []
+        size = 0
+        while self._advance():
+            while self._rest and len(writes) < MAX_DOCUMENTS and (not writes or size + len(self._rest[0].draft.content) <= max_bytes):
+                size += len(self._rest[0].draft.content)
+                writes.append(self._rest.popleft())
+            if self._rest:
+                break
+            if self._open:
+                finished.append(self._open)
+        return Piece(self._lane, tuple(writes), tuple(finished)) if writes else None
+
+    def _advance(self) -> bool:
+        """Opens the next segment when the one in hand has no write left; False when there is none."""
+        while not self._rest:
+            if not self._listed:
+                self._listed.extend(segment for segment in self._inbox.segments(self._lane) if segment.name not in self._handed_out)
+            if not self._listed:
+                self._open = None
+                return False
+            self._open = self._listed.popleft()
+            self._handed_out.add(self._open.name)
+            self._rest.extend(self._inbox.read_or_set_aside(self._open.name))
+        return True
+
+
+@dataclass(slots=True)
+class Lanes:
+    """Both lanes. The express lane goes first, but never twice in a row while the bulk lane waits."""
+
+    inbox: Inbox
+    _feeds: dict[Lane, Feed] = field(init=False)
+    _last: Lane = "bulk"
+    _express_at: float = field(default_factory=lambda: monotonic() - ALONE_AFTER_S)
+    _bytes_per_s: float = FIRST_BYTES_PER_S
+
+    def __post_init__(self) -> None:
+        """One feed a lane."""
+        self._feeds = {"express": Feed(self.inbox, "express"), "bulk": Feed(self.inbox, "bulk")}
+
+    def next_piece(self) -> Piece | None:
+        """What to index now; None when nothing waits."""
+        order: tuple[Lane, Lane] = ("express", "bulk") if self._last == "bulk" else ("bulk", "express")
+        for lane in order:
+            if piece := self._feeds[lane].piece(self._budget()):
+                self._last = lane
+                if lane == "express":
+                    self._express_at = monotonic()
+                return piece
+        self._last = "bulk"
+        return None
+
+    def done(self, piece: Piece, seconds: float) -> None:
+        """The piece went into the index in so much time."""
+        self._feeds[piece.lane].done()
+        pace = piece.size / max(seconds, 1e-3)
+        # What is mostly the fixed cost of a batch says little about the pace of a large one.
+        if piece.size >= MIN_BYTES:
+            self._bytes_per_s += WEIGHT_OF_NEWEST * (pace - self._bytes_per_s)
+
+    def _budget(self) -> float:
+        alone = monotonic() - self._express_at >= ALONE_AFTER_S
+        wanted = self._bytes_per_s * (SECONDS_A_PIECE_ALONE if alone else SECONDS_A_PIECE)
+        return min(MAX_BYTES, max(MIN_BYTES, wanted))
