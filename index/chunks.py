@@ -1,6 +1,7 @@
 """Chunk tables: one per generation, written under its lease."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ SHOWN = (
     "end",
     "tokens",
     "metadata",
+    "duplicate_of",
 )
 
 
@@ -38,7 +40,8 @@ SHOWN = (
 class Chunk:
     """A passage of a document: `text` is characters `start` to `end` of the document's text.
 
-    `embedded_text` (title, headings and text) is what the embedder and the full-text index see.
+    `embedded_text` (title, headings and text) is what the embedder and the full-text index see. `duplicate_of` is the
+    document that says the same, and is shown in searches instead.
     """
 
     chunk_id: str
@@ -57,6 +60,7 @@ class Chunk:
     text_hash: str
     embedded_text: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    duplicate_of: str | None = None
 
 
 def generation_name(embedder: Embedder, chunker_fingerprint: str) -> str:
@@ -119,8 +123,8 @@ class ChunkTable:
         """Which of the ids are not at the head exactly once."""
         if not chunk_ids:
             return set()
-        found = [row["chunk_id"] for row in self._select(tables.one_of("chunk_id", chunk_ids), ("chunk_id",))]
-        return {chunk_id for chunk_id in chunk_ids if chunk_id not in found} | {i for i in found if found.count(i) > 1}
+        found = Counter(row["chunk_id"] for row in self._select(tables.one_of("chunk_id", chunk_ids), ("chunk_id",)))
+        return {chunk_id for chunk_id in chunk_ids if found[chunk_id] != 1}
 
     def ensure_full_text(self) -> None:
         """Makes the full-text index once there are rows; made on an empty table it would cover nothing."""
@@ -179,6 +183,7 @@ def chunk_from_row(row: Mapping[str, Any]) -> Chunk:
         text_hash=row.get("text_hash", ""),
         embedded_text=row.get("embedded_text", ""),
         metadata=json.loads(row["metadata"] or "{}"),
+        duplicate_of=row["duplicate_of"],
     )
 
 

@@ -52,9 +52,15 @@ def parse(filter_: Mapping[str, Any] | None, known: Mapping[str, str] | None = N
     return tuple(terms)
 
 
-def condition(terms: tuple[Term, ...], hidden: list[str]) -> str | None:
-    """The SQL condition for chunk rows, also without the documents in `hidden`; None when everything matches."""
+def condition(terms: tuple[Term, ...], hidden: list[str], without_aliases: bool = False) -> str | None:
+    """The SQL condition for chunk rows, also without the documents in `hidden`; None when everything matches.
+
+    `without_aliases` leaves out documents that stand for another one, unless that one is hidden.
+    """
     parts = [_sql(term) for term in terms]
+    if without_aliases:
+        orphaned = f" OR duplicate_of IN {_quoted_list(hidden)}" if hidden else ""
+        parts.append(f"duplicate_of IS NULL{orphaned}")
     if hidden:
         parts.append(f"doc_id NOT IN {_quoted_list(hidden)}")
     return " AND ".join(f"({part})" for part in parts) or None

@@ -1,6 +1,6 @@
 """The ledger: what became of each document, and the parsed text of what is indexed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
@@ -14,14 +14,15 @@ from index import schema, tables
 from index.documents import Entry, State
 
 RELEASED = "released"
-_BRIEF = [column.name for column in fields(Entry) if column.name != "text"]
+_LONG = ("text", "bands")
+_BRIEF = [column.name for column in fields(Entry) if column.name not in _LONG]
 
 
 class Ledger:
     """One row a document. The ingester writes; everybody may read."""
 
     def __init__(self, db: DBConnection) -> None:
-        self._table: LanceTable = tables.open_or_create(db, "documents", schema.DOCUMENTS, "doc_id", ("doc_id", "state"))
+        self._table: LanceTable = tables.open_or_create(db, "documents", schema.DOCUMENTS, "doc_id", ("doc_id", "state", "duplicate_of"))
         self._tombstones: LanceTable = tables.open_or_create(db, "tombstones", schema.TOMBSTONES, "doc_id", ("doc_id",))
 
     @property
@@ -35,7 +36,7 @@ class Ledger:
         if not doc_ids:
             return {}
         self._table.checkout_latest()
-        columns = [*_BRIEF, "text"] if with_text else _BRIEF
+        columns = [*_BRIEF, *_LONG] if with_text else _BRIEF
         rows = self._table.search().where(tables.one_of("doc_id", doc_ids)).select(columns).limit(tables.ALL).to_arrow()
         return {entry.doc_id: entry for entry in _entries(rows)}
 
@@ -56,6 +57,21 @@ class Ledger:
         condition = (col("source") == lit(source)) & (col("state") != lit("deleted"))
         rows = self._table.search().where(condition).select(_BRIEF).limit(tables.ALL).to_arrow()
         return {entry.doc_id: entry for entry in _entries(rows)}
+
+    def aliases_of(self, doc_ids: Sequence[str]) -> dict[str, Entry]:
+        """Entries that stand for one of these documents, by doc_id, with text."""
+        if not doc_ids:
+            return {}
+        self._table.checkout_latest()
+        rows = self._table.search().where(tables.one_of("duplicate_of", doc_ids)).select([*_BRIEF, *_LONG]).limit(tables.ALL).to_arrow()
+        return {entry.doc_id: entry for entry in _entries(rows)}
+
+    def canonicals(self) -> Iterator[tuple[str, list[int]]]:
+        """Id and bands of each document whose passages stand for themselves."""
+        self._table.checkout_latest()
+        query = self._table.search().where("duplicate_of IS NULL AND bands IS NOT NULL").select(["doc_id", "bands"]).limit(tables.ALL)
+        for batch in query.to_batches():
+            yield from zip(batch["doc_id"].to_pylist(), batch["bands"].to_pylist(), strict=True)
 
     def counts(self) -> dict[str, int]:
         """How many documents are in each state."""
@@ -115,8 +131,9 @@ class Ledger:
 
 
 def _entries(rows: pa.Table) -> list[Entry]:
-    return [Entry(**_with_text(row)) for row in rows.to_pylist()]
+    return [_entry(row) for row in rows.to_pylist()]
 
 
-def _with_text(row: dict[str, Any]) -> dict[str, Any]:
-    return row if "text" in row else row | {"text": None}
+def _entry(row: dict[str, Any]) -> Entry:
+    bands = row.get("bands")
+    return Entry(**(row | {"text": row.get("text"), "bands": tuple(bands) if bands is not None else None}))

@@ -49,7 +49,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One servable state of the index; everything but `status` and `scores` never changes."""
+    """One servable state of the index; everything but `status` and `scores` never changes.
+
+    `aliases` documents say the same as another one.
+    """
 
     number: int
     generation: str
@@ -62,6 +65,7 @@ class Release:
     fields: dict[str, str] = field(default_factory=dict)
     checks: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
+    aliases: int = 0
     status: str = "checked"
     scores: list[dict[str, Any]] = field(default_factory=list)
 

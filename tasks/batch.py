@@ -19,6 +19,7 @@ class Outcome:
     release: int
     documents: int
     quarantined: tuple[str, ...]
+    duplicates: int
     written: int
     deleted: int
     embedded: int
@@ -39,7 +40,7 @@ def isolate(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[W
 
 
 def _run(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write], condemned: Mapping[str, str]) -> list[Outcome]:
-    batch = prepare(store, publisher.table, tools, writes, condemned)
+    batch = prepare(store, publisher.table, publisher.canonicals, tools, writes, condemned)
     if batch is None:
         return []
     try:
@@ -59,6 +60,7 @@ def _outcome(release: Release, batch: Prepared) -> Outcome:
         release=release.number,
         documents=len(batch.entries),
         quarantined=tuple(entry.doc_id for entry in batch.entries if entry.state == "quarantined"),
+        duplicates=sum(entry.state == "duplicate" for entry in batch.entries),
         written=len(batch.changes.written),
         deleted=len(batch.changes.deleted),
         embedded=batch.embedded,

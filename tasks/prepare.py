@@ -1,7 +1,7 @@
 """Accepted writes to everything a release needs: parsed, chunked, validated, embedded. Changes no table."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -12,19 +12,27 @@ from index.documents import Entry, State, Write, content_hash
 from index.embedder import Embedder, Vectors
 from index.errors import Rejected
 from index.store import Store
+from tasks.aliases import Folding, find_aliases
 from tasks.chunk import Chunker
+from tasks.dedupe import Canonicals
 from tasks.parse import Parsed, parse
 from tasks.plan import ChunkChanges, chunk_changes, deletions, newest_writes, texts_to_embed
 from tasks.validate import Contract, Failure
 
+KEPT_WHEN_A_REVISION_FAILS = ("chunks", "indexed_revision", "indexed_hash", "text", "duplicate_of", "bands")
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What turns documents into vectors; made once per process."""
+    """What turns documents into vectors; made once per process.
+
+    A document that resembles another one by at least `near_duplicate` (0 to 1) becomes its alias; 0: none does.
+    """
 
     embedder: Embedder
     chunker: Chunker
     contract: Contract
+    near_duplicate: float = 0.85
 
 
 @dataclass(slots=True)
@@ -45,9 +53,14 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch ready to publish. `entries` still lack their release; `vectors` is keyed by text_hash."""
+    """A batch ready to publish. `entries` still lack their release; `vectors` is keyed by text_hash.
+
+    `moved` are documents outside of the batch that stand for another one than before; `aliases`: how many more there are now.
+    """
 
     entries: tuple[Entry, ...]
+    moved: tuple[Entry, ...]
+    aliases: int
     changes: ChunkChanges
     vectors: Mapping[str, Vectors]
     deleted: Mapping[str, int]
@@ -57,7 +70,12 @@ class Prepared:
 
 
 def prepare(
-    store: Store, table: ChunkTable, tools: Tools, writes: Sequence[Write], condemned: Mapping[str, str] = MappingProxyType({})
+    store: Store,
+    table: ChunkTable,
+    canonicals: Canonicals,
+    tools: Tools,
+    writes: Sequence[Write],
+    condemned: Mapping[str, str] = MappingProxyType({}),
 ) -> Prepared | None:
     """The batch of these writes, or None when the ledger has already seen all of them.
 
@@ -86,9 +104,24 @@ def prepare(
     with timings.step("validate"):
         _check_vectors(tools.contract, wanted, vectors, failures)
     wanted = _wanted(chunks, deleted, failures)
+    with timings.step("dedupe"):
+        texts = {doc_id: parsed[doc_id].text for doc_id, group in wanted.items() if group}
+        gone = [doc_id for doc_id, group in wanted.items() if not group]
+        folding = find_aliases(store.ledger, canonicals, texts, gone, known, tools.near_duplicate)
+        stored |= table.of_documents([entry.doc_id for entry in folding.moved])
+        wanted = _marked(wanted, folding)
+        wanted |= {entry.doc_id: _standing_for(stored[entry.doc_id], entry.duplicate_of) for entry in folding.moved}
+        changes = chunk_changes(stored, wanted)
+        vectors |= table.vectors_of([chunk.text_hash for chunk in changes.written if chunk.text_hash not in vectors])
+    ids = {write.doc_id for write in fresh}
+    settled = known | {entry.doc_id: entry for entry in folding.moved}
+    entries = tuple(_entry(write, settled.get(write.doc_id), parsed, wanted, failures, folding) for write in fresh)
+    moved = tuple(entry for entry in folding.moved if entry.doc_id not in ids)
     return Prepared(
-        entries=tuple(_entry(write, known.get(write.doc_id), parsed, wanted, failures) for write in fresh),
-        changes=chunk_changes(stored, wanted),
+        entries=entries,
+        moved=moved,
+        aliases=_aliases(entries) - _aliases(known.values()) - sum(entry.duplicate_of is None for entry in moved),
+        changes=changes,
         vectors=vectors,
         deleted=deleted,
         embedded=embedded,
@@ -99,8 +132,8 @@ def prepare(
 
 def _parse(store: Store, puts: Sequence[Write], failures: dict[str, str]) -> dict[str, Parsed]:
     parsed = {}
+    store.originals.put_all([write.draft.content for write in puts])
     for write in puts:
-        store.originals.put(write.draft.content)
         try:
             parsed[write.doc_id] = parse(write.draft)
         except Rejected as rejection:
@@ -125,6 +158,18 @@ def _wanted(chunks: Mapping[str, list[Chunk]], deleted: Mapping[str, int], failu
     """The chunks that each document of the batch should have; one that failed keeps what it has, unless it was deleted before."""
     wanted: dict[str, Sequence[Chunk]] = dict.fromkeys(deleted, ())
     return wanted | {doc_id: group for doc_id, group in chunks.items() if doc_id not in failures}
+
+
+def _marked(wanted: Mapping[str, Sequence[Chunk]], folding: Folding) -> dict[str, Sequence[Chunk]]:
+    return {doc_id: _standing_for(group, folding.duplicate_of.get(doc_id)) for doc_id, group in wanted.items()}
+
+
+def _standing_for(chunks: Sequence[Chunk], canonical: str | None) -> list[Chunk]:
+    return [replace(chunk, duplicate_of=canonical) for chunk in chunks]
+
+
+def _aliases(entries: Iterable[Entry]) -> int:
+    return sum(entry.duplicate_of is not None for entry in entries)
 
 
 def _embed(table: ChunkTable, embedder: Embedder, chunks: Sequence[Chunk]) -> tuple[dict[str, Vectors], int]:
@@ -152,6 +197,7 @@ def _entry(
     parsed: Mapping[str, Parsed],
     wanted: Mapping[str, Sequence[Chunk]],
     failures: Mapping[str, str],
+    folding: Folding,
 ) -> Entry:
     draft = write.draft
     if draft.action == "delete":
@@ -161,11 +207,14 @@ def _entry(
         failed = replace(_facts(write, "quarantined", digest), reason=failures[write.doc_id])
         if before is None or write.doc_id in wanted:
             return failed
-        kept = {name: getattr(before, name) for name in ("chunks", "indexed_revision", "indexed_hash", "text")}
+        kept = {name: getattr(before, name) for name in KEPT_WHEN_A_REVISION_FAILS}
         return replace(failed, **kept)
     text = parsed[write.doc_id]
+    canonical = folding.duplicate_of.get(write.doc_id)
     return replace(
-        _facts(write, "indexed", digest),
+        _facts(write, "duplicate" if canonical else "indexed", digest),
+        duplicate_of=canonical,
+        bands=folding.bands.get(write.doc_id),
         title=text.title,
         chunks=len(wanted[write.doc_id]),
         indexed_revision=write.revision,

@@ -6,6 +6,7 @@ from index.chunks import ChunkTable, generation_name
 from index.errors import BatchFailed, Misconfigured
 from index.releases import COMPACT_EVERY, Release
 from index.store import Store
+from tasks.dedupe import Canonicals
 from tasks.prepare import Prepared, Tools
 
 BY = "ingester"
@@ -25,6 +26,7 @@ class Publisher:
             _check_embedder(newest, tools)
             generation = newest.generation
         self.table: ChunkTable = store.chunk_table(generation, tools.embedder.dimensions)
+        self.canonicals = Canonicals(store.ledger.canonicals() if tools.near_duplicate else ())
         self._base = 0
 
     def take_over(self) -> Release:
@@ -57,9 +59,13 @@ class Publisher:
         with batch.timings.step("check"):
             checks = self._check(batch, before)
         with batch.timings.step("release"):
-            self._store.ledger.write([replace(entry, release=number) for entry in batch.entries])
+            self._store.ledger.write([*(replace(entry, release=number) for entry in batch.entries), *batch.moved])
             self._store.ledger.bury(dict(batch.deleted), number)
-            return self._release(self._store.ledger.version, dict(batch.fields), checks)
+            release = self._release(self._store.ledger.version, dict(batch.fields), checks, batch.aliases)
+        for entry in (*batch.entries, *batch.moved):
+            if entry.is_canonical and entry.bands:
+                self.canonicals.add(entry.doc_id, entry.bands)
+        return release
 
     def publish_maintenance(self) -> Release | None:
         """A release with the same rows when folding has moved the head of the table; None when it has not."""
@@ -76,10 +82,10 @@ class Publisher:
             raise BatchFailed(f"the table has {rows} rows where the plan expects {expected}")
         return {"written": "ok", "rows": "ok"}
 
-    def _release(self, ledger_version: int, fields: dict[str, str], checks: dict[str, str]) -> Release:
+    def _release(self, ledger_version: int, fields: dict[str, str], checks: dict[str, str], new_aliases: int = 0) -> Release:
         log = self._store.log
         number = log.state.newest + 1
-        before = log.get(number - 1).fields if number > 1 else {}
+        before = log.get(number - 1) if number > 1 else None
         version = self.table.version
         self.table.tag(number, version)
         detail = {
@@ -89,7 +95,8 @@ class Publisher:
             "rows": self.table.count(),
             "embedder": self._tools.embedder.fingerprint,
             "dimensions": self._tools.embedder.dimensions,
-            "fields": before | fields,
+            "fields": (before.fields if before else {}) | fields,
+            "aliases": (before.aliases if before else 0) + new_aliases,
             "checks": checks,
             "search": {},
         }

@@ -1,6 +1,6 @@
 """A question to the passages that are nearest to it: what the API serves and the evaluations measure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
@@ -17,6 +17,7 @@ Mode = Literal["hybrid", "vector", "text"]
 MAX_QUERY_CHARACTERS = 8_000
 MAX_K = 1_000
 MIN_CANDIDATES = 100
+ROOM_FOR_ALIASES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
     condition = _condition(view, query)
     vector = embedder.embed_query(query.text) if query.mode != "text" else None
     embedded = perf_counter()
-    depth = max(query.k, MIN_CANDIDATES)
+    depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if view.release.aliases and condition else 1)
     by_vector = view.by_vector(vector, depth, condition, query.exact) if vector is not None else []
     by_text = view.by_text(query.text, depth, condition) if query.mode != "vector" else []
     done = perf_counter()
@@ -91,8 +92,9 @@ def _check(query: Query) -> None:
 
 
 def _condition(view: View, query: Query) -> str | None:
-    asked = filters.parse(query.filter, view.release.fields)
-    return filters.condition(asked + filters.parse(query.always), view.hidden)
+    asked = filters.parse(query.filter, view.release.fields) + filters.parse(query.always)
+    # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
+    return filters.condition(asked, view.hidden, without_aliases=bool(view.release.aliases) and not asked)
 
 
 def _best(by_vector: list[Candidate], by_text: list[Candidate], query: Query) -> tuple[Hit, ...]:
@@ -101,8 +103,16 @@ def _best(by_vector: list[Candidate], by_text: list[Candidate], query: Query) ->
     sparse = {candidate.chunk.chunk_id: candidate.score for candidate in by_text}
     scores = {"hybrid": lambda: weighted_min_max(dense, sparse), "vector": lambda: dense, "text": lambda: sparse}[query.mode]()
     # Equal scores fall back on the id, so that the same question always gets the same order.
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: query.k]
-    return tuple(Hit(chunks[chunk_id], score) for chunk_id, score in ranked)
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(without_repeats(Hit(chunks[chunk_id], score) for chunk_id, score in ranked))[: query.k]
+
+
+def without_repeats(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """The hits without those of documents that say the same as one which was found before."""
+    shown: dict[str, str] = {}
+    for hit in hits:
+        if shown.setdefault(hit.chunk.duplicate_of or hit.chunk.doc_id, hit.chunk.doc_id) == hit.chunk.doc_id:
+            yield hit
 
 
 def _degraded(view: View, query: Query) -> tuple[str, ...]:

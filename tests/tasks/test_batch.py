@@ -33,7 +33,7 @@ def test_an_outcome_says_what_was_done(strict_bench: Bench):
     outcome = strict_bench.ingest(Draft("a", content=b"text"), Draft("b", content=b"\x00"), Draft("c", "delete"))
     assert (outcome.release, outcome.documents, outcome.quarantined) == (2, 3, ("b",))
     assert (outcome.written, outcome.deleted, outcome.embedded) == (1, 0, 1)
-    assert {"plan", "parse", "chunk", "validate", "embed", "publish", "check", "release"} == set(outcome.seconds)
+    assert {"plan", "parse", "chunk", "validate", "embed", "dedupe", "publish", "check", "release"} == set(outcome.seconds)
 
 
 def test_replaying_a_batch_changes_nothing(bench: Bench):

@@ -15,7 +15,7 @@ TEXT = "\n\n".join(PARAGRAPHS)
 
 
 def prepared(bench: Bench, *drafts: Draft) -> Prepared:
-    batch = prepare(bench.store, bench.publisher.table, bench.tools, bench.accept(*drafts))
+    batch = prepare(bench.store, bench.publisher.table, bench.publisher.canonicals, bench.tools, bench.accept(*drafts))
     assert batch is not None
     return batch
 
@@ -68,14 +68,14 @@ def test_a_text_that_another_document_has_is_embedded_once(bench: Bench):
 def test_what_the_ledger_has_seen_makes_no_batch(bench: Bench):
     writes = bench.accept(Draft("a", content=b"text"))
     bench.drain()
-    assert prepare(bench.store, bench.publisher.table, bench.tools, writes) is None
+    assert prepare(bench.store, bench.publisher.table, bench.publisher.canonicals, bench.tools, writes) is None
 
 
 @pytest.mark.parametrize(
     ("draft", "reason"),
     [
         (Draft("bad", content=b""), "empty: the document holds no text"),
-        (Draft("bad", content=b"%PDF", media_type="application/pdf"), "unsupported: media type 'application/pdf'"),
+        (Draft("bad", content=b"%PDF", media_type="application/pdf"), "corrupt: "),
         (Draft("bad", content=b"a\x00b"), "corrupt: the text holds NUL characters"),
         (Draft("bad", content="t\ufffd\ufffdxt".encode()), "invalid: documents.garbage_ratio expect_column_values_to_be_between"),
     ],
@@ -108,7 +108,7 @@ class BlindEmbedder(HashingEmbedder):
 def test_a_document_whose_vectors_are_no_good_is_set_aside(strict_bench: Bench):
     tools = Tools(BlindEmbedder(), strict_bench.tools.chunker, strict_bench.tools.contract)
     writes = strict_bench.accept(Draft("bad", content=b"A blinding text."), Draft("good", content=b"Good text."))
-    batch = prepare(strict_bench.store, strict_bench.publisher.table, tools, writes)
+    batch = prepare(strict_bench.store, strict_bench.publisher.table, strict_bench.publisher.canonicals, tools, writes)
     assert batch is not None
     assert {entry.doc_id: entry.state for entry in batch.entries} == {"bad": "quarantined", "good": "indexed"}
     assert batch.entries[0].reason == "invalid: vectors.finite expect_column_values_to_be_between"
@@ -149,12 +149,12 @@ def test_metadata_fields_are_named_with_their_types(bench: Bench):
 
 def test_each_step_is_timed(bench: Bench):
     batch = prepared(bench, Draft("a", content=b"text"))
-    assert list(batch.timings.seconds) == ["plan", "parse", "chunk", "validate", "embed"]
+    assert list(batch.timings.seconds) == ["plan", "parse", "chunk", "validate", "embed", "dedupe"]
     assert all(seconds >= 0 for seconds in batch.timings.seconds.values())
 
 
 def test_condemned_documents_are_set_aside_whatever_is_in_them(bench: Bench):
     writes = bench.accept(Draft("a", content=b"text"), Draft("b", content=b"text"))
-    batch = prepare(bench.store, bench.publisher.table, bench.tools, writes, {"a": "check_failed: reason"})
+    batch = prepare(bench.store, bench.publisher.table, bench.publisher.canonicals, bench.tools, writes, {"a": "check_failed: reason"})
     assert batch is not None
     assert {entry.doc_id: entry.reason for entry in batch.entries} == {"a": "check_failed: reason", "b": None}

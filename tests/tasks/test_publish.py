@@ -16,7 +16,7 @@ from tests.fakes import HashingEmbedder
 
 
 def prepared(bench: Bench, *drafts: Draft) -> Prepared:
-    batch = prepare(bench.store, bench.publisher.table, bench.tools, bench.accept(*drafts))
+    batch = prepare(bench.store, bench.publisher.table, bench.publisher.canonicals, bench.tools, bench.accept(*drafts))
     assert batch is not None
     return batch
 
@@ -68,7 +68,7 @@ def test_a_deleted_document_disappears(bench: Bench):
 
 def test_the_ledger_names_the_release_that_first_contains_a_revision(bench: Bench):
     bench.put("a", "text")
-    bench.put("b", "text")
+    bench.put("b", "words")
     entries = bench.store.ledger.get(["a", "b"])
     assert {doc_id: (entry.state, entry.release) for doc_id, entry in entries.items()} == {"a": ("indexed", 2), "b": ("indexed", 3)}
 
