@@ -9,7 +9,8 @@ from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry
 
-from api import answers, documents, evaluations, health, intake, key_routes, openapi, plans, problems, releases, search
+from api import answers, documents, evaluations, freshness, health, intake, key_routes, openapi, plans, problems, releases, search
+from api.freshness import Freshness
 from api.keys import Keys
 from api.platform import Platform
 from api.runs import Runs
@@ -34,6 +35,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     evaluations.list_evaluations,
     evaluations.get_evaluation,
     plans.plan,
+    freshness.freshness,
     key_routes.create_key,
     key_routes.list_keys,
     key_routes.revoke_key,
@@ -47,6 +49,8 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     """The API over one index. Replace any of the three to test it."""
     registry = CollectorRegistry()
     registry.register(health.IndexMetrics(platform))
+    monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, registry)
+    platform.also_look(monitor.look)
 
     @asynccontextmanager
     async def follow(_: Litestar) -> AsyncIterator[None]:
@@ -63,15 +67,17 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
             "keys": Provide(lambda: keys, sync_to_thread=False),
             "runs": Provide(lambda: runs, sync_to_thread=False),
             "registry": Provide(lambda: registry, sync_to_thread=False),
+            "monitor": Provide(lambda: monitor, sync_to_thread=False),
         },
         exception_handlers=problems.HANDLERS,
         request_class=intake.JsonRequest,
         lifespan=[follow],
         middleware=[PrometheusConfig(app_name="groundwork", prefix="groundwork", group_path=True).middleware],
         openapi_config=openapi.config(),
-        signature_namespace={"Platform": Platform, "Keys": Keys, "Runs": Runs},
+        signature_namespace={"Platform": Platform, "Keys": Keys, "Runs": Runs, "Freshness": Freshness},
         request_max_body_size=search.MAX_BODY,
         logging_config=None,
     )
     app.state["keys"] = keys
+    app.state["monitor"] = monitor
     return app

@@ -238,6 +238,29 @@ class EvaluationReply(msgspec.Struct):
     url: str
 
 
+class LevelReply(msgspec.Struct):
+    """Seconds from acceptance until `count` writes of one source were searchable, or gone."""
+
+    source: str
+    kind: Literal["searchable", "unsearchable"]
+    count: int
+    p50: float
+    p95: float
+    p99: float
+
+
+class FreshnessReply(msgspec.Struct):
+    """The freshness level of the last ten minutes. The goal holds for `express`: single documents, deletions and watched files."""
+
+    state: Literal["ok", "late", "stuck"]
+    detail: str
+    goal_s: float
+    waiting: dict[str, int]
+    oldest_waiting_s: float | None
+    levels: list[LevelReply]
+    express: list[LevelReply]
+
+
 class PlanReply(msgspec.Struct):
     """What a sweep would add, change and remove, and what that costs."""
 

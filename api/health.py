@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.auth import loopback_or
+from api.freshness import Freshness
 from api.platform import Platform
 from api.problems import problem
 from index.errors import GroundworkError, Unavailable
@@ -29,9 +30,9 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", summary="Ready?", operation_id="ready", tags=["Health"], sync_to_thread=True)
-def ready(platform: NamedDependency[Platform]) -> Response[dict[str, Any]]:
+def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshness]) -> Response[dict[str, Any]]:
     """200 only when a real search on the live release has just worked; else 503, naming the part."""
-    waiting = len(platform.store.inbox.pending())
+    waiting = platform.store.inbox.backlog().documents
     progress = _first_start(platform, waiting)
     parts = {"index": "ok", "model": "ok", "search": "ok", "sample": "ok" if progress is None else "being indexed"}
     # The search comes last: while the sample is indexed it would only take time from that.
@@ -47,7 +48,9 @@ def ready(platform: NamedDependency[Platform]) -> Response[dict[str, Any]]:
         except FAILURES as error:
             parts[part] = _why(part, error)
             return problem(503, f"{part}: {parts[part]}", {"Retry-After": "2"}, parts=parts, progress=progress)
-    return Response({"status": "ready", "parts": parts, "release": platform.store.log.state.live, "waiting": waiting})
+    # What is served is served, however old: an alarm about freshness is told, and takes no replica out of service.
+    level = {"state": monitor.alarm.state, "detail": monitor.alarm.detail}
+    return Response({"status": "ready", "parts": parts, "release": platform.store.log.state.live, "waiting": waiting, "freshness": level})
 
 
 @get(
@@ -74,14 +77,14 @@ class IndexMetrics(Collector):
         """Live release, its rows, and what waits."""
         state = self._platform.store.log.state
         rows = self._platform.store.log.live().rows if state.live else 0
-        segments = self._platform.store.inbox.segments()
+        waits = self._platform.store.inbox.backlog()
         values = {
             "groundwork_live_release": ("The release being served.", state.live),
             "groundwork_newest_release": ("The newest checked release.", state.newest),
             "groundwork_pinned": ("1 when live is pinned after a rollback.", int(state.pinned)),
             "groundwork_live_rows": ("Chunks in the live release.", rows),
-            "groundwork_inbox_documents": ("Accepted writes that no release contains yet.", sum(s.writes for s in segments)),
-            "groundwork_inbox_bytes": ("Size of what waits in the inbox.", sum(s.size for s in segments)),
+            "groundwork_inbox_documents": ("Accepted writes that no release contains yet.", waits.documents),
+            "groundwork_inbox_bytes": ("Size of what waits in the inbox.", waits.bytes),
         }
         return [GaugeMetricFamily(name, text, value=value) for name, (text, value) in values.items()]
 

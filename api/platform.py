@@ -65,6 +65,7 @@ class Platform:
     _follower: Thread | None = None
     _chat: Generator | None = None
     _extractive: Generator | None = None
+    _looks: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Opens what is cheap to open."""
@@ -79,6 +80,10 @@ class Platform:
         self.model.start()
         self._follower = Thread(target=self._follow, name="follower", daemon=True)
         self._follower.start()
+
+    def also_look(self, look: Callable[[], None]) -> None:
+        """Has `look` called after each look at the release log, in the thread that follows it."""
+        self._looks.append(look)
 
     def stop(self) -> None:
         """Stops following."""
@@ -110,6 +115,8 @@ class Platform:
         while not self._stopping.is_set():
             try:
                 self.reader.follow()
+                for look in self._looks:
+                    look()
             except (OSError, RuntimeError, ValueError) as error:  # what LanceDB raises while a table is being changed
                 _log.warning("could not read the release log, trying again: %s", error)
             self._stopping.wait(POLL_WAITED_FOR_S if self._waiters else POLL_S)

@@ -1,6 +1,8 @@
 """Starts and reads Prefect runs over its REST API; this process never imports Prefect."""
 
+import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -47,6 +49,21 @@ class Runs:
             raise NotFound(f"there is no run {run_id}")
         state = found.get("state") or {}
         return Run(str(found["id"]), STATES.get(str(state.get("type")), "failed"), state.get("message"), found.get("parameters") or {})
+
+    def emit(self, event: str, payload: dict[str, Any]) -> None:
+        """Sends an event that automations in Prefect can act upon; `Unavailable` when Prefect does not take it."""
+        resource = {"prefect.resource.id": "groundwork.index", "prefect.resource.name": "Groundwork"}
+        body = {
+            "id": str(uuid.uuid4()),
+            "occurred": datetime.now(UTC).isoformat(),
+            "event": event,
+            "resource": resource,
+            "payload": payload,
+        }
+        try:
+            self._client.post("/events", json=[body]).raise_for_status()
+        except httpx.HTTPError as error:
+            raise Unavailable(f"Prefect did not take the event ({type(error).__name__})", 5) from error
 
     def url(self, run_id: str) -> str:
         """Where the Prefect UI shows the run."""

@@ -35,7 +35,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     settings = Settings()
-    store = open_store(settings.index, settings.home)
+    store = open_store(settings.index, settings.home, settings.inbox_limits)
     with store.lease("writer") as lease:
         if not lease.acquire(lambda: _log.warning("another ingester holds the lease; waiting for it to end"), stop.is_set):
             return

@@ -6,7 +6,7 @@ thousand publishes is never undone: a new release does not change a pin.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import RLock
@@ -18,10 +18,13 @@ from lancedb.expr import col, lit
 from lancedb.table import LanceTable
 
 from index import schema, tables
+from index.arrivals import Arrival, from_json, to_json
 from index.errors import Conflict, NotFound, Unavailable
 
 Kind = Literal["released", "promoted", "rolled_back", "resumed", "held", "proven", "reclaimed"]
 COMPACT_EVERY = 100
+# The arrivals are many and wanted once: they are not kept in memory.
+_KEPT = [name for name in schema.RELEASES.names if name != "arrivals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class ReleaseLog:
             if version == self._version:
                 return False
             last = self.events[-1].seq if self.events else 0
-            rows = self._table.search().where(col("seq") > lit(last)).limit(tables.ALL).to_arrow()
+            rows = self._table.search().where(col("seq") > lit(last)).select(_KEPT).limit(tables.ALL).to_arrow()
             self._version = version
             new = sorted((_event(row) for row in rows.to_pylist()), key=lambda event: event.seq)
             for event in new:
@@ -121,8 +124,9 @@ class ReleaseLog:
         reason: str | None = None,
         detail: dict[str, Any] | None = None,
         precondition: Callable[[], object] = lambda: None,
+        arrivals: Iterable[Arrival] = (),
     ) -> Event:
-        """Appends one event, after whatever others append meanwhile.
+        """Appends one event, after whatever others append meanwhile; `arrivals` are what a new release brings.
 
         `precondition` is called on the log as it is right before the event, and may raise to stop it.
         Raises `Unavailable` when a hundred others were faster.
@@ -133,7 +137,7 @@ class ReleaseLog:
                 precondition()
                 seq = self.events[-1].seq + 1 if self.events else 1
                 event = Event(seq, kind, datetime.now(UTC), by, reason, release, detail or {}, fold(self.state, kind, release))
-                if self._insert(event):
+                if self._insert(event, to_json(arrivals)):
                     self.refresh()
                     return event
         raise Unavailable("the release log is written by too many at once; try again")
@@ -167,15 +171,21 @@ class ReleaseLog:
         """When release `number`, or a later one, was first live; None if it hasn't been yet."""
         return next((event.at for event in self.events if event.state.live >= number), None)
 
+    def arrivals_after(self, seq: int) -> dict[int, list[Arrival]]:
+        """What the releases after an event brought, by the number of their event."""
+        with self._lock:
+            rows = self._table.search().where(col("seq") > lit(seq)).select(["seq", "arrivals"]).limit(tables.ALL).to_arrow().to_pylist()
+        return {row["seq"]: from_json(row["arrivals"]) for row in sorted(rows, key=lambda row: int(row["seq"]))}
+
     def compact(self) -> None:
         """Merges the small appends; the history stays."""
         with self._lock:
             tables.fold(self._table)
             tables.clean(self._table, timedelta(minutes=10))
 
-    def _insert(self, event: Event) -> bool:
+    def _insert(self, event: Event, arrivals: str) -> bool:
         row = {name: value for name, value in asdict(event).items() if name != "state"} | asdict(event.state)
-        row["detail"] = json.dumps(event.detail)
+        row |= {"detail": json.dumps(event.detail), "arrivals": arrivals}
         rows = pa.Table.from_pylist([row], schema=schema.RELEASES)
         result = self._table.merge_insert("seq").when_not_matched_insert_all().execute(rows)
         return bool(result.num_inserted_rows == 1)

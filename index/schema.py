@@ -64,7 +64,7 @@ DOCUMENTS = pa.schema(
 # Deletions that hide a document in every release made before `release`.
 TOMBSTONES = pa.schema([_required("doc_id", pa.string()), _required("revision", pa.int64()), _required("release", pa.int64())])
 
-# The release log; `live`, `pinned` and `newest` are the folded state after the event.
+# The release log; `live`, `pinned` and `newest` are the folded state after the event; `arrivals`: see `index.arrivals`.
 RELEASES = pa.schema(
     [
         _required("seq", pa.int64()),
@@ -77,6 +77,7 @@ RELEASES = pa.schema(
         _required("live", pa.int64()),
         _required("pinned", pa.bool_()),
         _required("newest", pa.int64()),
+        pa.field("arrivals", pa.string()),
     ]
 )
 

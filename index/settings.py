@@ -1,10 +1,13 @@
 """The one place that reads the environment."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from index.inbox import Limits
 
 
 class Settings(BaseSettings):
@@ -21,6 +24,10 @@ class Settings(BaseSettings):
     sample: bool = True
     sources: Annotated[tuple[str, ...], NoDecode] = ()
     embedder: str | None = None
+    near_duplicate: float = Field(default=0.85, ge=0, le=1)
+    inbox_documents: int = Field(default=200_000, ge=1)
+    inbox_mib: int = Field(default=4096, ge=1)
+    freshness_goal_s: float = Field(default=3.0, gt=0)
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key: SecretStr | None = None
@@ -46,6 +53,13 @@ class Settings(BaseSettings):
     def index(self) -> str:
         """The LanceDB URI."""
         return self.index_uri or str(self.home / "index")
+
+    @property
+    def inbox_limits(self) -> "Limits":
+        """How much may wait."""
+        from index.inbox import MIB, Limits
+
+        return Limits(documents=self.inbox_documents, bytes=self.inbox_mib * MIB)
 
     @property
     def prefect_url(self) -> str:

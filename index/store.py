@@ -8,7 +8,7 @@ from lancedb.db import DBConnection
 from index import tables
 from index.chunks import ChunkTable
 from index.evaluations import Evaluations
-from index.inbox import Inbox
+from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
 from index.originals import Originals
@@ -46,11 +46,11 @@ class Store:
         return Reader(self.db, self.log, self.ledger)
 
 
-def open_store(uri: str, home: Path) -> Store:
+def open_store(uri: str, home: Path, limits: Limits | None = None) -> Store:
     """Opens the index at a LanceDB URI; what is missing is made.
 
     The inbox, the originals and the leases are files beside the tables; when the tables are in an
-    object store they are kept under `home`.
+    object store they are kept under `home`. `limits` bound what this process lets into the inbox.
     """
     folder = home / "index" if "://" in uri else Path(uri)
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def open_store(uri: str, home: Path) -> Store:
         return Store(
             db=db,
             folder=folder,
-            inbox=Inbox(folder / "inbox"),
+            inbox=Inbox(folder / "inbox", limits),
             originals=Originals(folder / "originals"),
             ledger=Ledger(db),
             log=ReleaseLog(db),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from types import MappingProxyType
 
+from index.arrivals import Arrival, Kind
 from index.chunks import Chunk, ChunkTable
 from index.documents import Entry, State, Write, content_hash
 from index.embedder import Embedder, Vectors
@@ -59,6 +60,7 @@ class Prepared:
     """
 
     entries: tuple[Entry, ...]
+    arrivals: tuple[Arrival, ...]
     moved: tuple[Entry, ...]
     aliases: int
     changes: ChunkChanges
@@ -119,6 +121,7 @@ def prepare(
     moved = tuple(entry for entry in folding.moved if entry.doc_id not in ids)
     return Prepared(
         entries=entries,
+        arrivals=tuple(_arrival(write) for write in fresh if write.doc_id not in failures),
         moved=moved,
         aliases=_aliases(entries) - _aliases(known.values()) - sum(entry.duplicate_of is None for entry in moved),
         changes=changes,
@@ -189,6 +192,11 @@ def _check_vectors(
 def _note(failures: dict[str, str], found: Sequence[Failure]) -> None:
     for failure in found:
         failures.setdefault(failure.doc_id, f"invalid: {failure.reason}")
+
+
+def _arrival(write: Write) -> Arrival:
+    kind: Kind = "searchable" if write.draft.action == "put" else "unsearchable"
+    return Arrival(write.lane, write.draft.source, kind, write.accepted_at)
 
 
 def _entry(

@@ -1,7 +1,9 @@
 """Prepared batches to releases. The one writer of a chunk table and the ledger holds a `Publisher`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from index.arrivals import Arrival
 from index.chunks import ChunkTable, generation_name
 from index.errors import BatchFailed, Misconfigured
 from index.releases import COMPACT_EVERY, Release
@@ -61,7 +63,7 @@ class Publisher:
         with batch.timings.step("release"):
             self._store.ledger.write([*(replace(entry, release=number) for entry in batch.entries), *batch.moved])
             self._store.ledger.bury(dict(batch.deleted), number)
-            release = self._release(self._store.ledger.version, dict(batch.fields), checks, batch.aliases)
+            release = self._release(self._store.ledger.version, dict(batch.fields), checks, batch.aliases, batch.arrivals)
         for entry in (*batch.entries, *batch.moved):
             if entry.is_canonical and entry.bands:
                 self.canonicals.add(entry.doc_id, entry.bands)
@@ -82,7 +84,14 @@ class Publisher:
             raise BatchFailed(f"the table has {rows} rows where the plan expects {expected}")
         return {"written": "ok", "rows": "ok"}
 
-    def _release(self, ledger_version: int, fields: dict[str, str], checks: dict[str, str], new_aliases: int = 0) -> Release:
+    def _release(
+        self,
+        ledger_version: int,
+        fields: dict[str, str],
+        checks: dict[str, str],
+        new_aliases: int = 0,
+        arrivals: Sequence[Arrival] = (),
+    ) -> Release:
         log = self._store.log
         number = log.state.newest + 1
         before = log.get(number - 1) if number > 1 else None
@@ -100,7 +109,7 @@ class Publisher:
             "checks": checks,
             "search": {},
         }
-        event = log.append("released", number, BY, detail=detail)
+        event = log.append("released", number, BY, detail=detail, arrivals=arrivals)
         self._store.ledger.mark_released(ledger_version)
         self._base = version
         if event.seq % COMPACT_EVERY == 0:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 class FakePrefect(ThreadingHTTPServer):
-    """Speaks the four requests of `api.runs`. `deployed` False: it is up, but nothing has been served to it yet."""
+    """Speaks the requests of `api.runs`. `deployed` False: it is up, but nothing has been served to it yet."""
 
     daemon_threads = True
 
@@ -17,6 +17,7 @@ class FakePrefect(ThreadingHTTPServer):
         self.api_url = f"http://127.0.0.1:{self.server_port}/api"
         self.deployed = True
         self.runs: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
         Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()
@@ -25,6 +26,10 @@ class FakePrefect(ThreadingHTTPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+
+    def told(self) -> list[str]:
+        """The names of the events that came, in order."""
+        return [event["event"] for event in self.events]
 
     def becomes(self, run_id: str, state: str, message: str | None = None) -> None:
         """Moves a run on."""
@@ -52,6 +57,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A new run."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/api/events":
+            self.server.events += asked
+            return self._send(204, {})
         return self._found(self.server.start(asked) if self.path == "/api/deployments/d1/create_flow_run" else None)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the library has chosen
