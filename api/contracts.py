@@ -121,6 +121,7 @@ class HitReply(msgspec.Struct):
     heading: list[str]
     span: tuple[int, int]
     metadata: dict[str, Any]
+    page: int | None = None
 
 
 class SearchReply(msgspec.Struct):

@@ -48,4 +48,6 @@ def hit_reply(hit: Hit) -> HitReply:
     """A hit as the wire shows it."""
     chunk = hit.chunk
     span = (chunk.start, chunk.end)
-    return HitReply(chunk.chunk_id, chunk.doc_id, hit.score, chunk.text, chunk.title, chunk.uri, list(chunk.heading), span, chunk.metadata)
+    return HitReply(
+        chunk.chunk_id, chunk.doc_id, hit.score, chunk.text, chunk.title, chunk.uri, list(chunk.heading), span, chunk.metadata, chunk.page
+    )

@@ -18,6 +18,7 @@ from tasks.publish import Publisher
 FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
 FOLD_EVERY = 20
+PATIENCE_S = 0.5
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -46,11 +47,12 @@ class Drain:
         The segments are acknowledged after the release that contains them. A failure of the storage or the
         machine backs off and is tried again, for ever if it must be: it is never charged to a document.
         """
-        piece = self._lanes.next_piece()
+        piece = self._lanes.next_piece(self._is_read)
         if piece is None:
             return []
         began = monotonic()
         try:
+            piece = self._without_slow(piece)
             outcomes = self._index(piece)
         except Exception as error:  # noqa: BLE001 - whatever a batch trips over must not stop those behind it
             self._after_failure(error, piece)
@@ -83,6 +85,16 @@ class Drain:
             step()
         except (OSError, RuntimeError, ValueError) as error:
             _log.warning("folding gave way, it is tried again later: %s", error)
+
+    def _is_read(self, writes: Sequence[Write]) -> bool:
+        return not self.tools.parsers.is_reading(write.draft for write in writes)
+
+    def _without_slow(self, piece: Piece) -> Piece:
+        """The piece without documents that take long to read, or hang: they come when they are read, and nobody waits for them."""
+        if self._lanes.is_held(piece):
+            return piece
+        slow = self.tools.parsers.begin((write.draft for write in piece.writes if write.draft.action == "put"), PATIENCE_S)
+        return self._lanes.hold_back(piece, slow) if slow else piece
 
     def _index(self, piece: Piece) -> list[Outcome]:
         if self._unfinished:
@@ -119,4 +131,3 @@ class Drain:
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-

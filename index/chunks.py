@@ -28,6 +28,7 @@ SHOWN = (
     "source",
     "media_type",
     "heading",
+    "page",
     "start",
     "end",
     "tokens",
@@ -60,6 +61,7 @@ class Chunk:
     text_hash: str
     embedded_text: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    page: int | None = None
     duplicate_of: str | None = None
 
 
@@ -183,6 +185,7 @@ def chunk_from_row(row: Mapping[str, Any]) -> Chunk:
         text_hash=row.get("text_hash", ""),
         embedded_text=row.get("embedded_text", ""),
         metadata=json.loads(row["metadata"] or "{}"),
+        page=row["page"],
         duplicate_of=row["duplicate_of"],
     )
 

@@ -23,6 +23,7 @@ def chunks(dimensions: int) -> pa.Schema:
             _required("source", pa.string()),
             _required("media_type", pa.string()),
             _required("heading", pa.list_(pa.string())),
+            pa.field("page", pa.int32()),
             _required("start", pa.int64()),
             _required("end", pa.int64()),
             _required("tokens", pa.int32()),

@@ -16,7 +16,8 @@ from index.store import Store
 from tasks.aliases import Folding, find_aliases
 from tasks.chunk import Chunker
 from tasks.dedupe import Canonicals
-from tasks.parse import Parsed, parse
+from tasks.parse import Parsed
+from tasks.parsers import Parsers
 from tasks.plan import ChunkChanges, chunk_changes, deletions, newest_writes, texts_to_embed
 from tasks.validate import Contract, Failure
 
@@ -33,6 +34,7 @@ class Tools:
     embedder: Embedder
     chunker: Chunker
     contract: Contract
+    parsers: Parsers = field(default_factory=Parsers)
     near_duplicate: float = 0.85
 
 
@@ -94,7 +96,7 @@ def prepare(
     puts = [write for write in fresh if write.draft.action == "put"]
     failures = dict(condemned)
     with timings.step("parse"):
-        parsed = _parse(store, puts, failures)
+        parsed = _parse(store, tools.parsers, puts, failures)
     with timings.step("chunk"):
         chunks = _chunk(tools.chunker, puts, parsed, failures)
     with timings.step("validate"):
@@ -133,17 +135,11 @@ def prepare(
     )
 
 
-def _parse(store: Store, puts: Sequence[Write], failures: dict[str, str]) -> dict[str, Parsed]:
-    parsed = {}
+def _parse(store: Store, parsers: Parsers, puts: Sequence[Write], failures: dict[str, str]) -> dict[str, Parsed]:
     store.originals.put_all([write.draft.content for write in puts])
-    for write in puts:
-        try:
-            parsed[write.doc_id] = parse(write.draft)
-        except Rejected as rejection:
-            failures[write.doc_id] = str(rejection)
-        except Exception as error:  # noqa: BLE001 - a parser that trips over one document must not stop the others
-            failures[write.doc_id] = f"internal_error: {type(error).__name__} while parsing: {str(error)[:200]}"
-    return parsed
+    read = parsers.parse_all(write.draft for write in puts)
+    failures |= {doc_id: str(found) for doc_id, found in read.items() if isinstance(found, Rejected) and doc_id not in failures}
+    return {doc_id: found for doc_id, found in read.items() if isinstance(found, Parsed)}
 
 
 def _chunk(chunker: Chunker, puts: Sequence[Write], parsed: Mapping[str, Parsed], failures: dict[str, str]) -> dict[str, list[Chunk]]:

@@ -15,7 +15,7 @@ from evals.bench.options import Options
 from evals.bench.platform import PlatformFailed
 from index.errors import Misconfigured
 
-PARTS = ("embed", "search", "releases", "ingest", "serve", "quality")
+PARTS = ("embed", "parse", "search", "releases", "ingest", "serve", "quality")
 OUT = Path("bench.json")
 
 

@@ -134,7 +134,7 @@ def fill(store: Store, publisher: Publisher, passages: Sequence[str], vectors: V
         if ledger:
             store.ledger.write([_entry(chunk, store.log.state.newest + 1) for chunk in piece])
     entries = tuple(_entry(chunk, 0) for chunk in last)
-    return publisher.publish(Prepared(entries, ChunkChanges(last, (), len(last)), made, {}, len(last), {}, Timings()))
+    return publisher.publish(Prepared(entries, (), (), 0, ChunkChanges(last, (), len(last)), made, {}, len(last), {}, Timings()))
 
 
 def _chunk(number: int, text: str) -> Chunk:

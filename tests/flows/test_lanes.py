@@ -29,7 +29,7 @@ def test_a_piece_takes_the_oldest_segments_up_to_its_number_of_documents(inbox):
         inbox.accept(drafts(*(f"d{first + n}" for n in range(50))))
     feed = Feed(inbox, "bulk")
     assert ids(feed.piece(UNBOUNDED)) == [f"d{n}" for n in range(MAX_DOCUMENTS)]
-    feed.done()
+    feed.done(feed.at_hand)
     assert ids(feed.piece(UNBOUNDED)) == [f"d{n}" for n in range(MAX_DOCUMENTS, MAX_DOCUMENTS + 100)]
 
 
@@ -38,7 +38,7 @@ def test_a_segment_is_cut_into_pieces_and_acknowledged_after_the_last(inbox):
     feed = Feed(inbox, "bulk")
     for wanted, left in (["a"], 1), (["b"], 1), (["c"], 0):
         assert ids(feed.piece(150)) == wanted
-        feed.done()
+        feed.done(feed.at_hand)
         assert len(inbox.segments()) == left
     assert feed.piece(150) is None
 
@@ -48,7 +48,7 @@ def test_a_document_above_the_bound_is_a_piece_of_its_own(inbox):
     inbox.accept(drafts("small"))
     feed = Feed(inbox, "bulk")
     assert ids(feed.piece(100)) == ["large"]
-    feed.done()
+    feed.done(feed.at_hand)
     assert ids(feed.piece(100)) == ["small"]
 
 
@@ -69,9 +69,9 @@ def test_a_segment_that_appears_out_of_order_is_not_left_out(inbox, tmp_path):
     feed = Feed(inbox, "bulk")
     assert ids(feed.piece(100)) == ["a"]
     hidden.rename(tmp_path / "inbox" / late.name)
-    feed.done()
+    feed.done(feed.at_hand)
     assert ids(feed.piece(100)) == ["b"]
-    feed.done()
+    feed.done(feed.at_hand)
     assert ids(feed.piece(100)) == ["late"]
 
 
@@ -115,3 +115,42 @@ def test_pieces_grow_and_shrink_with_the_pace(inbox):
     assert first < faster
     assert slower < faster
     assert slower >= MIN_BYTES // 1024
+
+
+def test_documents_that_are_held_back_come_later_and_keep_their_segment(inbox):
+    lanes = Lanes(inbox)
+    inbox.accept(drafts("quick", "slow", "last"))
+    ready: list[str] = []
+    piece = lanes.next_piece(lambda writes: writes[0].doc_id in ready)
+    assert piece is not None
+    quick = lanes.hold_back(piece, {"slow"})
+    assert ids(quick) == ["quick", "last"]
+    lanes.done(quick, 1.0)
+    assert lanes.next_piece(lambda writes: writes[0].doc_id in ready) is None
+    assert len(inbox.segments()) == 1
+    ready.append("slow")
+    held = lanes.next_piece(lambda writes: writes[0].doc_id in ready)
+    assert ids(held) == ["slow"]
+    assert held is not None
+    lanes.done(held, 1.0)
+    assert inbox.is_empty()
+
+
+def test_a_segment_of_several_pieces_stays_as_long_as_one_of_its_documents_is_held_back(inbox):
+    lanes = Lanes(inbox)
+    inbox.accept(drafts("slow", "other", size=10 * MIN_BYTES))
+    first = lanes.next_piece()
+    assert first is not None
+    rest = lanes.hold_back(first, {"slow"})
+    assert ids(rest) == []
+    lanes.done(rest, 1.0)
+    second = lanes.next_piece(lambda _: False)
+    assert ids(second) == ["other"]
+    assert second is not None
+    lanes.done(second, 1.0)
+    assert len(inbox.segments()) == 1
+    held = lanes.next_piece()
+    assert ids(held) == ["slow"]
+    assert held is not None
+    lanes.done(held, 1.0)
+    assert inbox.is_empty()

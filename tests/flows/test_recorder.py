@@ -12,8 +12,8 @@ from flows.recorder import MAX_ROWS, Recorder, report, summary
 from tasks.batch import Outcome
 
 ROOT = Path(__file__).parents[2]
-FIRST = Outcome(2, 20, ("bad/one",), 31, 2, 29, {"parse": 0.25, "embed": 1.0})
-SECOND = Outcome(3, 5, (), 5, 0, 4, {"parse": 0.25, "embed": 0.5})
+FIRST = Outcome(2, 20, ("bad/one",), 0, 31, 2, 29, {"parse": 0.25, "embed": 1.0})
+SECOND = Outcome(3, 5, (), 0, 5, 0, 4, {"parse": 0.25, "embed": 0.5})
 # The end is that of the ingester's process: Prefect's own threads are not waited for.
 RECORDING = """
 import os, time
@@ -24,7 +24,7 @@ recorder = Recorder()
 recorder.start()
 began = time.monotonic()
 for n in range(3000):
-    recorder.record([Outcome(n, 1, (), 1, 0, 1, {})])
+    recorder.record([Outcome(n, 1, (), 0, 1, 0, 1, {})])
 recorded = time.monotonic()
 recorder.stop(0.5)
 print(recorded - began, time.monotonic() - recorded, flush=True)
@@ -34,7 +34,7 @@ os._exit(0)
 
 def test_a_burst_is_summed_up_in_a_line():
     assert summary([FIRST, SECOND]) == "25 documents in 2 batches, 33 texts embedded, 1 quarantined"
-    assert summary([Outcome(3, 1, (), 1, 0, 1, {})]) == "1 document in 1 batch, 1 text embedded"
+    assert summary([Outcome(3, 1, (), 0, 1, 0, 1, {})]) == "1 document in 1 batch, 1 text embedded"
 
 
 def test_the_report_has_a_row_for_each_batch_the_time_by_step_and_what_was_set_aside():

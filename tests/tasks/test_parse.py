@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from index.documents import Draft
 from index.errors import Rejected
-from tasks.parse import MAX_BYTES, Parsed, media_type, parse
+from tasks.parse import MAX_BYTES, SUFFIXES, Parsed, media_type, parse
 
 
 def parsed(content: bytes | str, kind: str = "text/plain", title: str | None = None) -> Parsed:
@@ -60,7 +60,8 @@ def test_line_ends_become_those_of_unix(line_end: str):
         (b"\x89PNG\x00\x00\x01", "text/plain", "corrupt"),
         (b"text with a \x00 in it", "text/html", "corrupt"),
         (b"+2AA-", "text/plain; charset=utf-7", "corrupt"),
-        (b"%PDF-1.7", "application/pdf", "unsupported"),
+        (b"no PDF", "application/pdf", "corrupt"),
+        (b"%PDF-1.7", "application/pdf", "corrupt"),
         (b"x", "image/png", "unsupported"),
         (b"x" * (MAX_BYTES + 1), "text/plain", "too_large"),
     ],
@@ -70,12 +71,12 @@ def test_what_is_no_text_is_rejected_with_a_stable_reason(content: bytes, kind: 
 
 
 def test_a_rejection_says_what_to_do():
-    assert "send text/plain, text/markdown or text/html" in rejection(b"x", "application/pdf").detail
+    assert "send one of csv, doc, docx, eml" in rejection(b"x", "image/png").detail
     assert str(rejection(b"")) == "empty: the document holds no text"
 
 
 def test_other_text_types_are_taken_as_plain_text():
-    assert parsed("a,b\n1,2\n", "text/csv") == Parsed(None, "a,b\n1,2\n", "text")
+    assert parsed("a = b\n", "text/x-python") == Parsed(None, "a = b\n", "text")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_nesting_of_real_pages_is_read():
 
 @pytest.mark.parametrize("tag", ["div", "b", "blockquote", "ul><li"])
 def test_absurd_nesting_is_rejected(tag: str):
-    assert rejection(f"<{tag}>".encode() * 3_000 + b"text", "text/html").code == "corrupt"
+    assert rejection(f"<{tag}>".encode() * 3_000 + b"text", "text/html").code == "too_deep"
 
 
 @pytest.mark.parametrize("broken", ["<![if !IE]>", "<!DOCTYPE [<!x", "<?", "<!--", "<", "&#x110000;a", "&#xd800;a", "</", "<!x["])
@@ -172,9 +173,34 @@ def test_feeds_and_single_words_are_read_without_a_warning():
     assert parsed("page.html", "text/html").text == "page.html"
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Привет, мир. Это простой текст.", "koi8_r"),
+        ("Привет, мир. Это простой текст.", "cp1251"),
+        ("これは日本語のテキストです。", "cp932"),
+        ("这是一个测试文件，里面有文字。", "gb18030"),
+        ("안녕하세요 세계 여러분", "euc_kr"),
+        ("Καλημέρα κόσμε, αυτό είναι ένα κείμενο", "cp1253"),
+        ("Zoë's café", "utf-16"),
+        ("Zoë's café", "utf-16-le"),
+        ("Zoë's café", "utf-16-be"),
+        ("Zoë's café", "utf-32"),
+    ],
+)
+def test_undeclared_encodings_are_known_by_their_marks_or_their_looks(text: str, encoding: str):
+    assert parsed(text.encode(encoding)).text == text
+
+
+def test_a_page_is_read_in_the_charset_it_names_itself():
+    page = '<html><head><meta charset="iso-8859-2"></head><body>Zażółć gęślą jaźń</body></html>'
+    assert parsed(page.encode("iso-8859-2"), "text/html").text == "Zażółć gęślą jaźń"
+
+
 CHARSETS = ["utf-8", "utf-16", "utf-32", "utf-7", "idna", "punycode", "rot13", "hex", "undefined", "mbcs", "\x00", "é"]
 KINDS = st.one_of(
     st.sampled_from(["text/plain", "text/markdown", "text/html", "application/xhtml+xml", "text/csv", "image/png", ""]),
+    st.sampled_from([*SUFFIXES.values(), "application/octet-stream"]),
     st.builds("{}; charset={}".format, st.sampled_from(["text/plain", "text/html", "text/markdown"]), st.sampled_from(CHARSETS)),
     st.text(max_size=20),
 )

@@ -1,0 +1,1 @@
+"""Formats: how the bytes of each kind of document become text."""
