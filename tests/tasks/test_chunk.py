@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 from index.chunks import Chunk
 from index.documents import Draft, Write
 from index.embedder import bundled_path
-from tasks.chunk import SPECIAL_TOKENS, Chunker, Section, outline
+from tasks.chunk import SPECIAL_TOKENS, Chunker, Ruler
+from tasks.outline import Heading, Section, headings, outline
 from tasks.parse import Parsed
 
 MARKDOWN = """\
@@ -190,3 +191,24 @@ def test_a_new_title_changes_what_is_embedded(chunker: Chunker):
 def test_another_limit_makes_another_generation(tokenizer: Tokenizer):
     assert Chunker(tokenizer, 256).fingerprint == Chunker(tokenizer, 256).fingerprint
     assert Chunker(tokenizer, 256).fingerprint != Chunker(tokenizer, 128).fingerprint
+
+
+def test_a_heading_is_named_without_its_markup_and_placed_in_characters():
+    text = "é — ü\n\n## The *new* `index` &amp; [its](x) table\n\ntext\n\nTwo\nlines\n=====\n"
+    assert list(headings(text)) == [
+        Heading(text.index("##"), 2, "The new index & its table"),
+        Heading(text.index("Two"), 1, "Two lines"),
+    ]
+
+
+def test_headings_in_quotations_and_lists_are_part_of_these():
+    assert [heading.name for heading in headings("> # quoted\n\n- # in a list\n  - # deeper\n\n# Own\n")] == ["Own"]
+
+
+def test_the_tokens_of_a_piece_are_those_it_has_in_the_text(tokenizer: Tokenizer):
+    text = "Tokenisation of a text. " * 40 + "The unforeseeable end, 東京."
+    ruler = Ruler(tokenizer, text)
+    for start in range(0, 900, 24):
+        for piece in (text[start : start + 240], text[start:]):
+            assert ruler.tokens(piece) == len(tokenizer.encode(piece, add_special_tokens=False).ids)
+    assert ruler.tokens("") == 0
