@@ -1,7 +1,7 @@
 """`POST /v1/plans`: what a sweep would do, before it runs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -16,8 +16,10 @@ from index.documents import Draft
 from index.embedder import Embedder
 from index.errors import BadRequest
 from tasks.discover import FolderSource, Source, sources
-from tasks.forecast import forecast
-from tasks.parse import SUFFIXES
+from tasks.forecast import Forecast, forecast
+from tasks.sources.address import without_credentials
+from tasks.sources.patterns import media_type
+from tasks.sources.port import Listed, Seen, Skipped
 
 EXAMPLES = 10
 PROBE = "A passage of ordinary length, to see how long this machine takes to embed one. " * 8
@@ -29,15 +31,39 @@ class PathsSource:
 
     paths: Sequence[Path]
     name: str = "http"
+    uri: str = "paths:"
 
-    def drafts(self) -> Iterator[Draft]:
-        """Each file below the paths."""
+    def listing(self) -> Iterator[Seen]:
+        """Each file below the paths; `at` is its place as a path."""
         for path in self.paths:
             if path.is_dir():
-                for draft in FolderSource(self.name, path).drafts():
-                    yield Draft(draft.doc_id.partition(":")[2], media_type=draft.media_type, content=draft.content)
-            elif path.suffix.lower() in SUFFIXES:
-                yield Draft(path.name, media_type=SUFFIXES[path.suffix.lower()], content=path.read_bytes())
+                for item in FolderSource(self.name, path).listing():
+                    yield replace(item, doc_id=item.at, at=str(path / item.at)) if isinstance(item, Listed) else item
+            elif media_type(path.name):
+                yield Listed(path.name, at=str(path), size=path.stat().st_size)
+
+    def read(self, listed: Sequence[Listed]) -> Iterator[Draft | Skipped]:
+        """The files as they are now."""
+        for item in listed:
+            yield Draft(item.doc_id, media_type=media_type(item.at) or "", content=Path(item.at).read_bytes())
+
+
+class SweepPlan(PlanReply):
+    """The plan, with what could not be taken and how it was reckoned.
+
+    `seconds` are `parse_seconds` and `embed_seconds`. Of `measured` documents the plan is exact; where `estimated`, the
+    rest is reckoned from them by size.
+    """
+
+    moved: int
+    skipped: int
+    gaps: int
+    bytes: int
+    parse_seconds: float
+    embed_seconds: float
+    measured: int
+    estimated: bool
+    examples: dict[str, list[str]]
 
 
 @post(
@@ -49,48 +75,65 @@ class PathsSource:
     status_code=200,
     sync_to_thread=True,
 )
-def plan(platform: NamedDependency[Platform], data: JSONBody[PlanRequest]) -> PlanReply:
+def plan(platform: NamedDependency[Platform], data: JSONBody[PlanRequest]) -> SweepPlan:
     """What a sweep of a configured source would add, change and remove; or what adding these paths would."""
-    source, by_path = _source(platform, data)
+    source, is_whole = _source(platform, data)
     embedder = platform.model.get()
     try:
-        listed = [draft.doc_id for draft in source.drafts()] if by_path else None
-        found = forecast(platform.store, source, embedder, listed)
+        found = forecast(platform.store, source, embedder, is_whole)
     except OSError as error:
         raise BadRequest(f"the source can't be read: {error}") from error
+    return _reply(source.name, found, _seconds_per_passage(embedder) if found.embed else 0.0)
+
+
+def _reply(source: str, found: Forecast, seconds_per_passage: float) -> SweepPlan:
     changes = found.changes
-    return PlanReply(
-        source=source.name,
+    embed_seconds = found.embed * seconds_per_passage
+    return SweepPlan(
+        source=source,
         added=len(changes.added),
         changed=len(changes.changed),
         removed=len(changes.removed),
         unchanged=changes.unchanged,
+        moved=len(changes.moved),
+        skipped=found.skipped,
+        gaps=found.gaps,
+        bytes=found.size,
         chunks=found.chunks,
         embed=found.embed,
-        seconds=round(found.embed * _seconds_per_passage(embedder), 1) if found.embed else 0.0,
+        seconds=round(found.parse_seconds + embed_seconds, 1),
+        parse_seconds=round(found.parse_seconds, 1),
+        embed_seconds=round(embed_seconds, 1),
         disk_bytes=found.disk_bytes,
         needs_confirmation=found.needs_confirmation,
+        measured=found.measured,
+        estimated=found.estimated,
         examples={
             "added": list(changes.added[:EXAMPLES]),
             "changed": list(changes.changed[:EXAMPLES]),
             "removed": list(changes.removed[:EXAMPLES]),
+            "moved": [f"{old} -> {new}" for old, new in changes.moved[:EXAMPLES]],
         },
     )
 
 
 def _source(platform: Platform, data: PlanRequest) -> tuple[Source, bool]:
+    """The source that is asked for, and whether a sweep of it would be of all that has its name."""
     if (data.source is None) == (not data.paths):
         raise BadRequest("give 'source' (a configured one) or 'paths', one of the two")
-    if data.source is None:
-        paths = [Path(path) for path in data.paths]
-        missing = [str(path) for path in paths if not _is_there(path)]
-        if missing:
-            raise BadRequest(f"not an absolute path of something on the server's machine: {', '.join(missing[:5])}")
-        return PathsSource(paths), True
-    known = sources(platform.settings.sources, platform.settings.sample)
-    if data.source not in known:
-        raise BadRequest(f"no source {data.source!r} is configured; there are: {', '.join(known) or 'none'}")
-    return known[data.source], False
+    settings = platform.settings
+    known = sources(settings.sources, settings.sample, settings.home)
+    asked = data.source or (data.paths[0] if len(data.paths) == 1 and "://" in data.paths[0] else None)
+    if asked is not None:
+        for name, configured in known.items():
+            if asked in (name, configured.source.uri):
+                return configured.source, True
+        raise BadRequest(f"no source {without_credentials(asked)!r} is configured; there are: {', '.join(known) or 'none'}")
+    paths = [Path(path) for path in data.paths]
+    missing = [str(path) for path in paths if not _is_there(path)]
+    if missing:
+        raise BadRequest(f"not an absolute path of something on the server's machine: {', '.join(missing[:5])}")
+    return PathsSource(paths), False
 
 
 def _is_there(path: Path) -> bool:

@@ -10,12 +10,13 @@ from time import monotonic
 
 from flows.ingest import Drain
 from flows.recorder import Recorder
+from flows.watch import Watcher
 from index.embedder import SentenceTransformerEmbedder
 from index.errors import Misconfigured
 from index.settings import Settings
 from index.store import Store, open_store
 from tasks.chunk import Chunker
-from tasks.discover import SampleSource
+from tasks.discover import SampleSource, sources
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.sweep import sweep
@@ -48,7 +49,10 @@ def main() -> None:
         recorder.start()
         tools.contract.documents({"warm up": "Great Expectations takes seconds to import"})
         _mark_ready(settings)
+        watcher = Watcher(store, sources(settings.sources, settings.sample, settings.home))
+        watcher.start()
         run(Drain(store, publisher, tools, stop.is_set, stop.wait), recorder, settings, stop)
+        watcher.stop()
         recorder.stop(RECORDING_ENDS_WITHIN_S)
 
 

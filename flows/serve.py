@@ -17,11 +17,9 @@ from flows.rollback import rollback
 from flows.sweep import sweep
 from index.errors import Misconfigured
 from index.settings import Settings
-from tasks.discover import SAMPLE, sources
+from tasks.discover import sources
 
 _log = logging.getLogger("groundwork.flows")
-SWEEP_EVERY = timedelta(minutes=5)
-SWEEP_SAMPLE_EVERY = timedelta(hours=1)
 MAINTAIN_EVERY = timedelta(minutes=15)
 EVALUATE_AT = "30 2 * * *"
 
@@ -33,11 +31,11 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             sweep,
             name=f"sweep-{name}",
             parameters={"source": name},
-            schedule=Interval(SWEEP_SAMPLE_EVERY if name == SAMPLE else SWEEP_EVERY),
-            tags=["ingest"],
-            description=f"Keeps the index equal to the source '{name}'.",
+            schedule=Interval(configured.every),
+            tags=["ingest", configured.source.uri.partition(":")[0]],
+            description=f"Keeps the index equal to the source '{name}' ({configured.source.uri}).",
         )
-        for name in sources(settings.sources, settings.sample)
+        for name, configured in sources(settings.sources, settings.sample, settings.home).items()
     ]
     return [
         *sweeps,

@@ -11,7 +11,10 @@ from tasks.rollback import move_live
 from tasks.sweep import sweep
 
 BACK_OFF_S = [2.0, 10.0, 60.0]
-SWEEP = task(name="compare with the index", retries=3, retry_delay_seconds=BACK_OFF_S, timeout_seconds=3600, cache_policy=NO_CACHE)(sweep)
+# A sweep waits as long as the inbox is full.
+SWEEP = task(name="compare with the index", retries=3, retry_delay_seconds=BACK_OFF_S, timeout_seconds=24 * 3600, cache_policy=NO_CACHE)(
+    sweep
+)
 MAINTAIN = task(name="fold, retire, clean", retries=3, retry_delay_seconds=BACK_OFF_S, timeout_seconds=3600, cache_policy=NO_CACHE)(
     maintain
 )

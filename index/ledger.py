@@ -51,12 +51,12 @@ class Ledger:
         found = self.get(wanted)
         return [found[doc_id] for doc_id in wanted if doc_id in found]
 
-    def of_source(self, source: str) -> dict[str, Entry]:
-        """Entries that came from one source and are not deleted, by doc_id, without text."""
+    def hashes_of(self, source: str) -> dict[str, str]:
+        """Content hashes by doc_id of what came from one source and is not deleted."""
         self._table.checkout_latest()
         condition = (col("source") == lit(source)) & (col("state") != lit("deleted"))
-        rows = self._table.search().where(condition).select(_BRIEF).limit(tables.ALL).to_arrow()
-        return {entry.doc_id: entry for entry in _entries(rows)}
+        rows = self._table.search().where(condition).select(["doc_id", "content_hash"]).limit(tables.ALL).to_arrow()
+        return dict(zip(rows["doc_id"].to_pylist(), rows["content_hash"].to_pylist(), strict=True))
 
     def aliases_of(self, doc_ids: Sequence[str]) -> dict[str, Entry]:
         """Entries that stand for one of these documents, by doc_id, with text."""

@@ -1,141 +1,76 @@
-"""Sources that a sweep compares with the index: folders, and the sample that is already on the machine."""
+"""The configured sources: which there are, of which kind, and how often each is swept."""
 
-import logging
-import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
 
-from index.documents import Draft, check_doc_id
-from index.errors import BadRequest, Misconfigured
-from tasks.parse import MAX_BYTES, SUFFIXES
+from index.errors import Misconfigured
+from tasks.sources.address import Address, Watch, parse_address
+from tasks.sources.folder import FolderSource
+from tasks.sources.git import SCHEMES, GitSource
+from tasks.sources.ndjson import NdjsonSource
+from tasks.sources.port import Source
+from tasks.sources.sample import SAMPLE, SampleSource
 
-SAMPLE = "sample"
-DISTRIBUTION = "groundwork"
-_log = logging.getLogger(__name__)
+__all__ = ["KINDS", "SAMPLE", "Configured", "FolderSource", "SampleSource", "Source", "source_at", "sources"]
 
-
-class Source(Protocol):
-    """The port. `drafts` raises `OSError` when the listing is not complete: then nothing is deleted."""
-
-    @property
-    def name(self) -> str:
-        """The first part of the ids of its documents."""
-        ...
-
-    def drafts(self) -> Iterator[Draft]:
-        """Each document of the source, as it is now."""
-        ...
+SAMPLE_EVERY = timedelta(hours=1)
+ROWS = (".ndjson", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
-class FolderSource:
-    """The text, Markdown and HTML files of a folder tree.
+class Configured:
+    """A source and its schedule. `watch` means something for folders only."""
 
-    Left out are hidden files and folders, files that are too large, and names that can't be part of an id.
-    """
-
-    name: str
-    folder: Path
-
-    def drafts(self) -> Iterator[Draft]:
-        """Each file as a document `name:relative/path`."""
-        if not self.folder.is_dir():
-            raise FileNotFoundError(f"source {self.name}: {self.folder} is not a folder")
-        for path in sorted(_visible_files(self.folder)):
-            doc_id = f"{self.name}:{path.relative_to(self.folder).as_posix()}"
-            if path.suffix.lower() not in SUFFIXES or not path.is_file() or path.stat().st_size > MAX_BYTES or not _is_doc_id(doc_id):
-                continue
-            yield Draft(
-                doc_id=doc_id,
-                source=self.name,
-                media_type=SUFFIXES[path.suffix.lower()],
-                content=path.read_bytes(),
-                uri=path.as_uri(),
-            )
+    source: Source
+    every: timedelta
+    watch: Watch
 
 
-@dataclass(frozen=True, slots=True)
-class SampleSource:
-    """The documentation on this machine: of the direct dependencies, and of Python's own language topics."""
-
-    name: str = SAMPLE
-
-    def drafts(self) -> Iterator[Draft]:
-        """Documents `sample:package/<name>` and `sample:python/<topic>`."""
-        for package in direct_dependencies():
-            yield from _package(package)
-        topics: dict[str, str] = import_module("pydoc_data.topics").topics
-        for topic, text in sorted(topics.items()):
-            yield Draft(
-                doc_id=f"{SAMPLE}:python/{topic}",
-                source=SAMPLE,
-                media_type="text/plain",
-                content=text.encode(),
-                title=f"Python language: {topic}",
-                uri=f"pydoc:{topic}",
-                metadata={"kind": "python topic", "name": topic},
-            )
+def _local(address: Address, home: Path) -> Source:
+    path = Path(address.place).expanduser().absolute()
+    if path.suffix.lower() in ROWS:
+        return NdjsonSource(address.name, path)
+    return FolderSource(address.name, path, address.patterns, without=home)
 
 
-def _visible_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder. Unlike `rglob`, raises when a part can't be read: its documents would look deleted."""
+def _objects(address: Address, home: Path) -> Source:
+    from tasks.sources.objects import ObjectSource  # its library is large, and most have no object store
 
-    def fail(error: OSError) -> None:
-        raise error
-
-    for root, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in files if not name.startswith("."))
+    del home
+    return ObjectSource.at(address)
 
 
-def _is_doc_id(text: str) -> bool:
-    try:
-        check_doc_id(text)
-    except BadRequest as refusal:
-        _log.warning("left out %s: %s", ascii(text), refusal)
-        return False
-    return True
+def _repository(address: Address, home: Path) -> Source:
+    return GitSource.at(address, home / "cache")
 
 
-def direct_dependencies() -> list[str]:
-    """The names of the packages that Groundwork itself asks for."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    required = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
-    return sorted(str(canonicalize_name(item.name)) for item in required if item.marker is None)
-
-
-def _package(name: str) -> Iterator[Draft]:
-    try:
-        facts = metadata.metadata(name).json
-    except metadata.PackageNotFoundError:
-        return
-    text = str(facts.get("description") or "").strip()
-    if text:
-        markdown = "markdown" in str(facts.get("description_content_type", ""))
-        yield Draft(
-            doc_id=f"{SAMPLE}:package/{name}",
-            source=SAMPLE,
-            media_type="text/markdown" if markdown else "text/plain",
-            content=text.encode(),
-            title=f"{name}: {facts.get('summary', '')}".strip(": "),
-            uri=f"package:{name}",
-            metadata={"kind": "package", "name": name, "version": str(facts.get("version", ""))},
-        )
+# By scheme, how the source at an address is made; what it fetches is kept below the home. Empty: a plain path.
+KINDS: dict[str, Callable[[Address, Path], Source]] = {
+    "": _local,
+    "file": _local,
+    "s3": _objects,
+    "gs": _objects,
+    "az": _objects,
+    **dict.fromkeys(SCHEMES, _repository),
+}
 
 
-def sources(folders: tuple[str, ...], sample: bool) -> dict[str, Source]:
-    """The configured sources by name; raises `Misconfigured` when two folders have the same name."""
-    found: dict[str, Source] = {SAMPLE: SampleSource()} if sample else {}
-    for folder in folders:
-        path = Path(folder).expanduser().absolute()
-        if "://" in folder:
-            raise Misconfigured(f"GROUNDWORK_SOURCES: {folder} is not a folder; only folders can be swept so far")
-        if path.name in found:
-            raise Misconfigured(f"GROUNDWORK_SOURCES: two sources are named {path.name!r}; rename one folder")
-        found[path.name] = FolderSource(path.name, path)
+def source_at(address: Address, home: Path) -> Source:
+    """The source at an address; raises `Misconfigured` when there is no such kind."""
+    make = KINDS.get(address.scheme)
+    if make is None:
+        raise Misconfigured(f"GROUNDWORK_SOURCES: nothing can sweep {address.scheme}://; there are: {', '.join(filter(None, KINDS))}")
+    return make(address, home)
+
+
+def sources(written: tuple[str, ...], sample: bool, home: Path) -> dict[str, Configured]:
+    """The configured sources by name; raises `Misconfigured` when one can't be used, or two have the same name."""
+    found: dict[str, Configured] = {SAMPLE: Configured(SampleSource(), SAMPLE_EVERY, "no")} if sample else {}
+    for text in written:
+        address = parse_address(text)
+        if address.name in found:
+            raise Misconfigured(f"GROUNDWORK_SOURCES: two sources are named {address.name!r}; give one another name with #name=")
+        found[address.name] = Configured(source_at(address, home), address.every, address.watch)
     return found

@@ -39,3 +39,31 @@ def test_a_plan_of_paths_compares_with_what_was_added_from_them(folder, own):
     planned = own.post("/v1/plans", {"paths": [str(folder), str(folder / "deep" / "lead.txt")]}).json
     assert (planned["added"], planned["unchanged"], planned["examples"]["added"]) == (2, 1, ["deep/lead.txt", "lead.txt"])
     assert (planned["chunks"], planned["embed"]) == (2, 1)
+
+
+def test_a_plan_tells_moves_skipped_documents_and_where_its_time_goes(folder, tmp_path):
+    rows = tmp_path / "rows.ndjson"
+    rows.write_text('{"doc_id": "a", "text": "Galena holds lead."}\n{"doc_id": "b"}\n')
+    with RunningApi(tmp_path / "home", sources=f"{folder},{rows}#name=table") as running:
+        running.start_ingester()
+        planned = running.post("/v1/plans", {"source": "table"}).json
+        assert [planned[name] for name in ("added", "moved", "skipped", "gaps", "embed", "measured", "estimated")] == [
+            1,
+            0,
+            1,
+            0,
+            1,
+            2,
+            False,
+        ]
+        assert planned["seconds"] == pytest.approx(planned["parse_seconds"] + planned["embed_seconds"], abs=0.11)
+        assert planned["bytes"] == len("Galena holds lead.")
+
+
+def test_a_configured_source_can_be_named_by_its_uri_and_no_other_can(folder, tmp_path):
+    with RunningApi(tmp_path / "home", sources=str(folder)) as running:
+        running.start_ingester()
+        assert running.post("/v1/plans", {"paths": [folder.as_uri()]}).json["source"] == "ores"
+        refused = running.post("/v1/plans", {"paths": ["git+https://me:secret@host/repo"]})
+        assert (refused.status, "secret" in refused.json["detail"]) == (400, False)
+        assert "no source 'git+https://host/repo' is configured; there are: ores" in refused.json["detail"]

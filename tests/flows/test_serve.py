@@ -29,7 +29,14 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
     }
     assert found["sweep/sweep-papers"].parameters == {"source": "papers"}
     assert found["rollback/resume"].parameters == {"resume": True}
-    assert {tag for deployment in found.values() for tag in deployment.tags} == {"ingest", "quality", "upkeep", "releases"}
+    assert {tag for deployment in found.values() for tag in deployment.tags} == {
+        "ingest",
+        "sample",
+        "file",
+        "quality",
+        "upkeep",
+        "releases",
+    }
     assert all(deployment.description for deployment in found.values())
 
 
@@ -41,6 +48,16 @@ def test_the_sample_is_swept_hourly_and_folders_every_five_minutes(tmp_path):
     assert every == {"sweep/sweep-sample": [timedelta(hours=1)], "sweep/sweep-papers": [timedelta(minutes=5)]}
     assert [schedule.schedule.cron for schedule in found["evaluate/evaluate"].schedules] == ["30 2 * * *"]
     assert found["rollback/rollback"].schedules == []
+
+
+def test_each_source_has_its_own_schedule_and_shows_where_it_is_without_credentials(tmp_path):
+    found = deployments(tmp_path, sources="s3://bucket/papers#every=1h,git+https://me:secret@host/wiki.git@v2#every=1d")
+    papers, wiki = found["sweep/sweep-papers"], found["sweep/sweep-wiki"]
+    assert [schedule.schedule.interval for schedule in papers.schedules] == [timedelta(hours=1)]
+    assert [schedule.schedule.interval for schedule in wiki.schedules] == [timedelta(days=1)]
+    assert papers.description == "Keeps the index equal to the source 'papers' (s3://bucket/papers)."
+    assert wiki.description == "Keeps the index equal to the source 'wiki' (git+https://host/wiki.git@v2)."
+    assert (papers.tags, wiki.tags) == (["ingest", "s3"], ["ingest", "git+https"])
 
 
 def test_of_each_deployment_one_run_at_a_time_goes_on(tmp_path):

@@ -64,7 +64,7 @@ def test_a_page_of_one_state_holds_only_that(ledger: Ledger):
 
 def test_a_source_knows_its_own_documents_but_no_deleted_ones(ledger: Ledger):
     ledger.write([entry("n:a", source="n"), entry("n:b", "deleted", source="n"), entry("n:c", "quarantined", source="n"), entry("a")])
-    assert sorted(ledger.of_source("n")) == ["n:a", "n:c"]
+    assert sorted(ledger.hashes_of("n")) == ["n:a", "n:c"]
 
 
 def test_documents_newer_than_a_release_are_counted_without_quarantined_ones(ledger: Ledger):

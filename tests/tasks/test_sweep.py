@@ -1,14 +1,19 @@
 """Sweeps: what differs goes into the inbox, and a doubtful listing deletes nothing."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from index.documents import Draft
+from index.inbox import Inbox, Limits
+from tasks.compare import Changes
 from tasks.discover import FolderSource
-from tasks.sweep import SEGMENT_BYTES, SEGMENT_DOCUMENTS, Changes, differences, needs_confirmation, segments, sweep
+from tasks.parse import MAX_BYTES
+from tasks.sources.port import Gap, Listed, Seen, Skipped
+from tasks.sweep import SEGMENT_BYTES, SEGMENT_DOCUMENTS, Progress, segments, sweep, sweep_part
 from tests.bench import Bench
 
 
@@ -21,21 +26,13 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def settled(folder: Path) -> FolderSource:
+    """A folder whose times can be trusted at once: nobody writes its files twice in a moment."""
+    return FolderSource("notes", folder, racy_ns=0)
+
+
 def waiting(bench: Bench) -> dict[str, str]:
     return {doc_id: write.action for doc_id, write in bench.store.inbox.pending().items()}
-
-
-def test_differences_are_added_changed_and_removed():
-    changes = differences(found={"a": "1", "b": "2", "c": "3"}, known={"b": "2", "c": "0", "d": "4"})
-    assert changes == Changes(added=("a",), changed=("c",), removed=("d",), unchanged=1)
-    assert changes.written == {"a", "c"}
-
-
-@pytest.mark.parametrize(
-    ("removed", "known", "asks"), [(5, 10, False), (6, 10, True), (5, 5, False), (10, 100, False), (11, 100, True), (0, 0, False)]
-)
-def test_removing_more_than_a_tenth_and_a_handful_asks_first(removed: int, known: int, asks: bool):
-    assert needs_confirmation(Changes((), (), ("x",) * removed, 0), known) is asks
 
 
 def test_a_first_sweep_hands_in_everything(bench: Bench, folder: Path):
@@ -105,21 +102,258 @@ def test_a_listing_that_fails_deletes_nothing(bench: Bench, folder: Path):
 
 
 @dataclass(frozen=True)
-class BrokenOff:
-    """A source whose listing fails after some documents."""
+class Scripted:
+    """A source that lists what it is told to, and has the text of an id as its content."""
 
+    listed: tuple[Seen, ...]
+    fails: bool = False
     name: str = "notes"
+    uri: str = "scripted:"
 
-    def drafts(self) -> Iterator[Draft]:
-        yield Draft("notes:new.md", source="notes", content=b"text")
-        raise OSError("the connection was lost")
+    def listing(self) -> Iterator[Seen]:
+        yield from self.listed
+        if self.fails:
+            raise OSError("the connection was lost")
+
+    def read(self, listed: Sequence[Listed]) -> Iterator[Draft | Skipped]:
+        for item in listed:
+            if item.at == "locked":
+                yield Skipped(item.doc_id, "unreadable: Permission denied")
+            else:
+                yield Draft(item.doc_id, source=self.name, content=(item.at or item.doc_id).encode())
 
 
-def test_a_listing_that_breaks_off_hands_in_nothing(bench: Bench):
+def test_a_listing_that_breaks_off_deletes_nothing(bench: Bench):
     bench.put("notes:old.md", "text", source="notes")
     with pytest.raises(OSError, match="connection was lost"):
-        sweep(bench.store, BrokenOff())
+        sweep(bench.store, Scripted((Listed("notes:new.md"),), fails=True))
+    assert "delete" not in waiting(bench).values()
+    bench.drain()
+    result = sweep(bench.store, Scripted((Listed("notes:new.md"),)))
+    assert result.changes == Changes(("notes:new.md",), (), ("notes:old.md",), 0)
+
+
+def test_a_listing_with_a_gap_deletes_nothing_and_the_rest_goes_on(bench: Bench):
+    bench.put("notes:locked/old.md", "text", source="notes")
+    gap = Gap("locked", "the folder can't be read: Permission denied")
+    result = sweep(bench.store, Scripted((gap, Listed("notes:new.md"))))
+    assert (result.gaps, result.changes.removed, result.changes.added) == ((gap,), (), ("notes:new.md",))
+    assert waiting(bench) == {"notes:new.md": "put"}
+
+
+def test_a_document_that_can_not_be_read_keeps_what_was_indexed(bench: Bench):
+    bench.put("notes:a.md", "text", source="notes")
+    result = sweep(bench.store, Scripted((Listed("notes:a.md", at="locked"), Listed("notes:b.md"))))
+    assert result.skipped == (Skipped("notes:a.md", "unreadable: Permission denied"),)
+    assert waiting(bench) == {"notes:b.md": "put"}
+
+
+def test_a_document_that_is_listed_twice_is_taken_once(bench: Bench):
+    result = sweep(bench.store, Scripted((Listed("notes:a.md", at="first"), Listed("notes:a.md", at="second"))))
+    assert result.changes.added == ("notes:a.md",)
+    assert result.skipped == (Skipped("notes:a.md", "listed twice: the first is taken"),)
+
+
+def test_a_file_that_grows_too_large_keeps_what_was_indexed(bench: Bench, folder: Path):
+    source = FolderSource("notes", folder)
+    sweep(bench.store, source)
+    bench.drain()
+    with (folder / "a.md").open("ab") as file:
+        file.truncate(MAX_BYTES + 1)
+    result = sweep(bench.store, source)
+    assert (result.changes.removed, [item.doc_id for item in result.skipped]) == ((), ["notes:a.md"])
+    assert result.skipped[0].reason.startswith("too_large: ")
     assert bench.store.inbox.is_empty()
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A source that notes what is read of another one."""
+
+    source: FolderSource
+    reads: list[str]
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def uri(self) -> str:
+        return self.source.uri
+
+    def listing(self) -> Iterator[Seen]:
+        return self.source.listing()
+
+    def read(self, listed: Sequence[Listed]) -> Iterator[Draft | Skipped]:
+        self.reads.extend(item.doc_id for item in listed)
+        return self.source.read(listed)
+
+
+def test_what_looks_as_it_did_is_not_read(bench: Bench, folder: Path):
+    source = Counting(settled(folder), [])
+    sweep(bench.store, source)
+    assert source.reads == ["notes:a.md", "notes:b.md", "notes:c.md"]
+    source.reads.clear()
+    sweep(bench.store, source)
+    bench.drain()
+    sweep(bench.store, source)
+    assert source.reads == []
+    (folder / "b.md").write_text("New text of b.")
+    assert sweep(bench.store, source).changes == Changes((), ("notes:b.md",), (), 2)
+    assert source.reads == ["notes:b.md"]
+
+
+def test_the_same_size_and_modification_time_do_not_hide_a_change(bench: Bench, folder: Path):
+    source = settled(folder)
+    sweep(bench.store, source)
+    before = (folder / "a.md").stat()
+    (folder / "a.md").write_text("Text of A.")
+    os.utime(folder / "a.md", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert sweep(bench.store, source).changes.changed == ("notes:a.md",)
+
+
+def test_a_file_that_was_written_a_moment_ago_is_read_again(bench: Bench, folder: Path):
+    source = Counting(FolderSource("notes", folder), [])
+    sweep(bench.store, source)
+    sweep(bench.store, source)
+    assert source.reads == ["notes:a.md", "notes:b.md", "notes:c.md"] * 2
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"no database " * 400)])
+def test_lost_or_damaged_stamps_cost_reading_and_nothing_else(bench: Bench, folder: Path, damage: Callable[[Path], object]):
+    source = Counting(settled(folder), [])
+    sweep(bench.store, source)
+    bench.drain()
+    source.reads.clear()
+    damage(bench.store.folder / "stamps" / "notes.sqlite")
+    assert sweep(bench.store, source).changes == Changes((), (), (), 3)
+    assert len(source.reads) == 3
+    assert bench.store.inbox.is_empty()
+
+
+def test_stamps_that_the_ledger_does_not_agree_with_are_not_trusted(bench: Bench, folder: Path):
+    source = settled(folder)
+    sweep(bench.store, source)
+    bench.drain()
+    bench.put("notes:a.md", "Somebody else wrote this.", source="notes")
+    assert sweep(bench.store, source).changes.changed == ("notes:a.md",)
+    bench.drain()
+    bench.delete("notes:b.md")
+    assert sweep(bench.store, source).changes.added == ("notes:b.md",)
+
+
+def test_a_source_at_another_place_is_read_afresh(bench: Bench, folder: Path):
+    sweep(bench.store, settled(folder))
+    bench.drain()
+    folder.rename(folder.with_name("elsewhere"))
+    source = settled(folder.with_name("elsewhere"))
+    # The bytes are the same; what is shown as their place is not.
+    assert sweep(bench.store, source).changes.changed == ("notes:a.md", "notes:b.md", "notes:c.md")
+    bench.drain()
+    assert bench.store.ledger.get(["notes:a.md"])["notes:a.md"].uri == (folder.with_name("elsewhere") / "a.md").as_uri()
+
+
+def test_a_moved_file_goes_and_comes_in_the_same_sweep(bench: Bench, folder: Path):
+    source = FolderSource("notes", folder)
+    sweep(bench.store, source)
+    bench.drain()
+    embedded = len(bench.embedder.embedded)
+    (folder / "deep").mkdir()
+    (folder / "a.md").rename(folder / "deep" / "a.md")
+    result = sweep(bench.store, source)
+    assert result.changes == Changes(("notes:deep/a.md",), (), ("notes:a.md",), 2, (("notes:a.md", "notes:deep/a.md"),))
+    bench.drain()
+    assert sorted(bench.found("text")) == ["notes:b.md", "notes:c.md", "notes:deep/a.md"]
+    assert len(bench.embedder.embedded) == embedded
+
+
+def test_moving_everything_loses_nothing_and_asks_nobody(bench: Bench, folder: Path):
+    for i in range(20):
+        (folder / f"{i}.md").write_text(f"number {i}")
+    source = FolderSource("notes", folder)
+    sweep(bench.store, source)
+    bench.drain()
+    (folder / "deep").mkdir()
+    for path in folder.glob("*.md"):
+        path.rename(folder / "deep" / path.name)
+    result = sweep(bench.store, source)
+    assert (result.withheld, len(result.changes.removed), len(result.changes.moved)) == (False, 23, 23)
+
+
+def test_a_full_inbox_is_waited_for_and_nothing_is_lost(bench: Bench, folder: Path):
+    for i in range(250):
+        (folder / f"{i:03d}.md").write_text(f"number {i}")
+    store = replace(bench.store, inbox=Inbox(bench.store.folder / "inbox", Limits(documents=120)))
+    waits: list[float] = []
+    said: list[str] = []
+
+    def make_room(seconds: float) -> None:
+        waits.append(seconds)
+        bench.drain()
+        store.inbox._counted = (0.0, store.inbox._counted[1])
+
+    result = sweep(store, FolderSource("notes", folder), progress=Progress(said.append, make_room))
+    assert len(result.changes.added) == 253
+    assert len(waits) == 2
+    assert said[0].startswith("notes: the inbox is full: 100 documents")
+    bench.drain()
+    assert len(bench.store.ledger.hashes_of("notes")) == 253
+
+
+def test_paths_of_a_folder_are_swept_alone(bench: Bench, folder: Path):
+    source = FolderSource("notes", folder)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "d.md").write_text("Text of d.")
+    sweep(bench.store, source)
+    bench.drain()
+    (folder / "a.md").unlink()
+    (folder / "b.md").write_text("New text of b.")
+    (folder / "c.md").write_text("New text of c, which nobody tells of.")
+    (folder / "deep").rename(folder / "deeper")
+    paths = [folder / name for name in ("a.md", "b.md", "deep", "deeper", "photo.png", ".b.md.swp")]
+    result = sweep_part(bench.store, source, paths, lambda lost: lost <= 1)
+    assert result.changes == Changes(
+        ("notes:deeper/d.md",), ("notes:b.md",), ("notes:a.md", "notes:deep/d.md"), 0, (("notes:deep/d.md", "notes:deeper/d.md"),)
+    )
+    assert not result.withheld
+    assert {segment.lane for segment in bench.store.inbox.segments() if segment.writes} == {"express", "bulk"}
+
+
+def test_paths_that_lose_too_much_lose_nothing(bench: Bench, folder: Path):
+    source = FolderSource("notes", folder)
+    sweep(bench.store, source)
+    bench.drain()
+    (folder / "a.md").unlink()
+    result = sweep_part(bench.store, source, [folder / "a.md"], lambda lost: lost < 1)
+    assert (result.withheld, result.changes.removed) == (True, ("notes:a.md",))
+    assert bench.store.inbox.is_empty()
+
+
+def test_what_another_sweep_hands_in_meanwhile_is_neither_read_again_nor_removed(bench: Bench, folder: Path):
+    source = FolderSource("notes", folder)
+    sweep(bench.store, source)
+    bench.drain()
+    (folder / "a.md").unlink()
+
+    @dataclass(frozen=True)
+    class Late:
+        """A listing that is slow: at its end the file is back, and was swept by another."""
+
+        name: str = "notes"
+        uri: str = source.uri
+
+        def listing(self) -> Iterator[Seen]:
+            yield from source.listing()
+            (folder / "a.md").write_text("Text of a is back.")
+            sweep_part(bench.store, source, [folder / "a.md"], lambda lost: True)
+
+        def read(self, listed: Sequence[Listed]) -> Iterator[Draft | Skipped]:
+            return source.read(listed)
+
+    sweep(bench.store, Late())
+    assert waiting(bench) == {"notes:a.md": "put"}
+    bench.drain()
+    assert "notes:a.md" in bench.found("back")
 
 
 def test_many_removals_wait_until_somebody_confirms_and_the_rest_goes_on(bench: Bench, folder: Path):

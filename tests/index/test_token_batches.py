@@ -1,0 +1,34 @@
+"""Batches: by length, within the budget, nothing lost."""
+
+import pytest
+
+from index.token_batches import token_batches
+
+
+def test_texts_of_the_same_length_go_together_the_longest_first():
+    batches = list(token_batches([[1], [2, 2, 2], [3], [4, 4, 4]], budget=6, pad=0))
+    assert [batch.ids.tolist() for batch in batches] == [[[2, 2, 2], [4, 4, 4]], [[1], [3]]]
+    assert [batch.places.tolist() for batch in batches] == [[1, 3], [0, 2]]
+
+
+def test_a_shorter_text_is_filled_up():
+    (batch,) = token_batches([[1], [2, 2]], budget=4, pad=9)
+    assert batch.ids.tolist() == [[2, 2], [1, 9]]
+    assert batch.lengths.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("budget", [1, 7, 64, 10_000])
+def test_every_text_is_in_one_batch_and_no_batch_has_more_tokens_than_the_budget(budget: int):
+    texts = [[place] * (1 + place % 13) for place in range(100)]
+    batches = list(token_batches(texts, budget, pad=0, first=1000))
+    assert sorted(place for batch in batches for place in batch.places.tolist()) == list(range(1000, 1100))
+    assert all(batch.ids.size <= budget or len(batch.ids) == 1 for batch in batches)
+    for batch in batches:
+        for place, row, length in zip(batch.places, batch.ids, batch.lengths, strict=True):
+            assert row[:length].tolist() == texts[place - 1000]
+
+
+def test_no_texts_are_no_batches_and_a_text_without_tokens_is_one():
+    assert list(token_batches([], budget=8, pad=0)) == []
+    (batch,) = token_batches([[]], budget=8, pad=0)
+    assert (batch.ids.tolist(), batch.lengths.tolist()) == ([[0]], [0])
