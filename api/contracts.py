@@ -251,7 +251,10 @@ class LevelReply(msgspec.Struct):
 
 
 class FreshnessReply(msgspec.Struct):
-    """The freshness level of the last ten minutes. The goal holds for `express`: single documents, deletions and watched files."""
+    """The freshness level of the last ten minutes. The goal holds for `express`: single documents, deletions and watched files.
+
+    `trouble`: why nothing gets into the index at the moment, although the ingester tries.
+    """
 
     state: Literal["ok", "late", "stuck"]
     detail: str
@@ -260,6 +263,7 @@ class FreshnessReply(msgspec.Struct):
     oldest_waiting_s: float | None
     levels: list[LevelReply]
     express: list[LevelReply]
+    trouble: str | None = None
 
 
 class PlanReply(msgspec.Struct):

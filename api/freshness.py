@@ -21,6 +21,7 @@ from index.store import Store
 from tasks.freshness import Alarm, Window, alarm, levels, waiting_by_lane
 
 LOOKED_AT_EVERY_S = 1.0
+ALL_IS_WELL = Alarm("ok")
 BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 _log = logging.getLogger("groundwork.api")
 
@@ -33,7 +34,7 @@ class Freshness(Collector):
     goal_s: float
     runs: Runs
     registry: CollectorRegistry
-    alarm: Alarm = Alarm("ok")
+    alarm: Alarm = ALL_IS_WELL
     window: Window = field(default_factory=Window)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _started_at: datetime = field(init=False)
@@ -66,6 +67,8 @@ class Freshness(Collector):
         age = (self.clock() - self._oldest).total_seconds() if self._oldest else 0.0
         yield GaugeMetricFamily("groundwork_oldest_waiting_seconds", "Age of the oldest write that no release contains.", value=age)
         state = GaugeMetricFamily("groundwork_freshness_alarm", "1 for the state that the freshness level is in.", labels=["state"])
+        failing = float(self.store.inbox.trouble() is not None)
+        yield GaugeMetricFamily("groundwork_ingester_failing", "1 while a batch fails for no fault of its documents.", value=failing)
         for name in ("ok", "late", "stuck"):
             state.add_metric([name], float(self.alarm.state == name))
         yield state
@@ -132,8 +135,9 @@ def freshness(monitor: NamedDependency[Freshness]) -> FreshnessReply:
         state=monitor.alarm.state,
         detail=monitor.alarm.detail,
         goal_s=monitor.goal_s,
-        waiting=dict(waiting_by_lane((segment.lane, segment.writes) for segment in segments)),
+        waiting=waiting_by_lane((segment.lane, segment.writes) for segment in segments),
         oldest_waiting_s=round((now - oldest).total_seconds(), 3) if oldest else None,
         levels=[LevelReply(**asdict(level)) for level in levels(observed)],
+        trouble=monitor.store.inbox.trouble(),
         express=[LevelReply(**asdict(level)) for level in levels(seen for seen in observed if seen.lane == "express")],
     )

@@ -86,7 +86,14 @@ class IndexMetrics(Collector):
             "groundwork_inbox_documents": ("Accepted writes that no release contains yet.", waits.documents),
             "groundwork_inbox_bytes": ("Size of what waits in the inbox.", waits.bytes),
         }
-        return [GaugeMetricFamily(name, text, value=value) for name, (text, value) in values.items()]
+        found = [GaugeMetricFamily(name, text, value=value) for name, (text, value) in values.items()]
+        ledger = self._platform.store.ledger
+        documents = GaugeMetricFamily("groundwork_documents", "Documents by the state of their newest revision.", labels=["state"])
+        quarantined = GaugeMetricFamily("groundwork_quarantined_documents", "What waits in quarantine, by reason.", labels=["reason"])
+        for family, counts in ((documents, ledger.counts()), (quarantined, ledger.reasons())):
+            for name, count in sorted(counts.items()):
+                family.add_metric([name], count)
+        return [*found, documents, quarantined]
 
 
 def _why(part: str, error: Exception) -> str:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from index.embedder import Embedder
 from index.errors import GroundworkError, Unavailable
@@ -17,6 +17,7 @@ from tasks.extract import ExtractiveGenerator
 from tasks.generate import ChatGenerator, Endpoint
 
 POLL_S = 0.2
+SERVICE_POLL_S = 5.0
 POLL_WAITED_FOR_S = 0.02
 _log = logging.getLogger("groundwork.api")
 
@@ -43,13 +44,17 @@ class ModelInBackground:
         return self._embedder
 
     def _run(self) -> None:
-        try:
-            embedder = self._load()
-            embedder.embed_query("warm up")
-            self._embedder = embedder
-        except GroundworkError as error:
-            _log.error("%s", error)
-            self._failure = error
+        while self._embedder is None:
+            try:
+                embedder = self._load()
+                embedder.embed_query("warm up")
+                self._embedder, self._failure = embedder, None
+            except GroundworkError as error:
+                _log.error("%s", error)
+                self._failure = error
+                if not isinstance(error, Unavailable):
+                    return
+                sleep(SERVICE_POLL_S)
 
 
 @dataclass(slots=True)

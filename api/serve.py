@@ -11,7 +11,7 @@ from api.early_answers import EarlyAnswers
 from api.keys import Keys, ensure_admin
 from api.platform import ModelInBackground, Platform
 from api.runs import Runs
-from index.embedder import SentenceTransformerEmbedder
+from index.embedder import configured
 from index.errors import Misconfigured
 from index.settings import Settings
 from index.store import open_store
@@ -25,7 +25,7 @@ def main() -> None:
     settings = Settings()
     keys = Keys(settings.home / "keys.json")
     ensure_admin(keys, settings.admin_key_file)
-    model = ModelInBackground(lambda: SentenceTransformerEmbedder(settings.embedder))
+    model = ModelInBackground(lambda: configured(settings))
     platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits), model)
     runs = Runs(settings.prefect_url, settings.prefect_ui)
     uvicorn.run(

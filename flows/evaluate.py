@@ -23,7 +23,7 @@ from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
 from evals.prove import prove
 from evals.ranking import NDCG
-from index.embedder import Embedder, SentenceTransformerEmbedder
+from index.embedder import Embedder, configured
 from index.evaluations import Evaluation
 from index.search import Reader
 from index.settings import Settings
@@ -116,7 +116,7 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     number = reader.view(release).release.number
     sample_of(load(dataset), sample)  # a wrong name or size fails here, before the model is loaded
     print(f"evaluating release {number} on the golden set {dataset!r}")
-    embedder = as_task_run(load_embedder, settings.embedder)
+    embedder = as_task_run(load_embedder)
     request = Request(str(current_run.id), number, dataset, sample)
     ask = asker(reader, embedder, generators(settings, embedder), number)
     evaluation = evaluate_release(reader, embedder, request, Progress(), ask, judge(settings), as_task_run)
@@ -127,9 +127,9 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     return Completed(message=f"Release {number}: {NDCG} {value}. {verdict}")
 
 
-def load_embedder(model: str | None) -> Embedder:
-    """The embedder that the settings name."""
-    return SentenceTransformerEmbedder(model)
+def load_embedder() -> Embedder:
+    """The embedder that the settings ask for."""
+    return configured(Settings())
 
 
 def conclude(store: Store, evaluation: Evaluation) -> str:

@@ -3,9 +3,11 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from flows.interrupt import Interrupted, Interruptible
 from flows.lanes import Lanes, Piece
 from index.documents import Lane, Write
 from index.errors import is_storage_failure
@@ -19,6 +21,7 @@ FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
 FOLD_EVERY = 20
 PATIENCE_S = 0.5
+GIVES_WAY_AFTER_S = 1.0
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -33,6 +36,8 @@ class Drain:
     pause: Callable[[float], object]
     unfolded: int = 0
     _lanes: Lanes = field(init=False)
+    _patient: Interruptible = field(init=False)
+    _began: float = 0.0
     _unfinished: bool = False
     _tries: Counter[Lane] = field(default_factory=Counter)
     _faults: Counter[Lane] = field(default_factory=Counter)
@@ -40,6 +45,7 @@ class Drain:
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
         self._lanes = Lanes(self.store.inbox)
+        self._patient = Interruptible(self.tools.embedder, self._must_yield)
 
     def next_batch(self) -> list[Outcome]:
         """Indexes what waits, at most one batch; an empty list when nothing does.
@@ -51,14 +57,22 @@ class Drain:
         if piece is None:
             return []
         began = monotonic()
+        self._began = began
         try:
             piece = self._without_slow(piece)
             outcomes = self._index(piece)
+        except Interrupted as interruption:
+            _log.info("a bulk batch gives way to the express lane: %s", interruption)
+            return self.next_batch()
         except Exception as error:  # noqa: BLE001 - whatever a batch trips over must not stop those behind it
             self._after_failure(error, piece)
             return []
+        if self._tries[piece.lane]:
+            self._tell(None)
         self._tries[piece.lane] = self._faults[piece.lane] = 0
         self._lanes.done(piece, monotonic() - began)
+        if piece.lane == "bulk":
+            self._patient.forget()
         self.unfolded += 1
         return outcomes
 
@@ -101,8 +115,14 @@ class Drain:
             self.publisher.take_over()
             self._unfinished = False
         if self._faults[piece.lane] < FAULTS_BEFORE_SPLIT:
-            return run_batch(self.store, self.publisher, self.tools, piece.writes)
+            self._patient.inner = self.tools.embedder
+            tools = replace(self.tools, embedder=self._patient) if piece.lane == "bulk" else self.tools
+            return run_batch(self.store, self.publisher, tools, piece.writes)
         return self._split(piece.writes)
+
+    def _must_yield(self) -> bool:
+        """Whether a single document has come while a bulk batch has had its time."""
+        return monotonic() - self._began > GIVES_WAY_AFTER_S and bool(self.store.inbox.segments("express"))
 
     def _split(self, writes: Sequence[Write]) -> list[Outcome]:
         """Finds the documents that a batch can't be done with, sets them aside and indexes the rest."""
@@ -123,10 +143,17 @@ class Drain:
         self._tries[piece.lane] += 1
         self._faults[piece.lane] += not is_storage_failure(error)
         tries = self._tries[piece.lane]
+        kind = "the storage or the machine failed" if is_storage_failure(error) else "an unexpected error"
+        self._tell(f"{kind} ({type(error).__name__}); {len(piece.writes)} writes wait and are tried again, {tries} times so far")
         _log.error("%s batch of %d writes failed (try %d)", piece.lane, len(piece.writes), tries, exc_info=error)
         until = monotonic() + min(MAX_BACK_OFF_S, 0.5 * 2.0 ** min(tries, 10))
         while monotonic() < until and not self.stopping():
             self.pause(0.2)
+
+    def _tell(self, trouble: str | None) -> None:
+        """Lets those who look from outside know; where even that fails, the log does."""
+        with suppress(OSError):
+            self.store.inbox.note_trouble(trouble)
 
 
 def _reason(error: Exception) -> str:

@@ -116,9 +116,9 @@ class Lanes:
 
     def next_piece(self, is_ready: Callable[[Sequence[Write]], bool] = lambda _: True) -> Piece | None:
         """What to index now: a piece that was held back and `is_ready`, or the next one of a lane; None when nothing waits."""
-        for piece in self._held:
-            if is_ready(piece.writes):
-                return piece
+        for held in self._held:
+            if is_ready(held.writes):
+                return held
         order: tuple[Lane, Lane] = ("express", "bulk") if self._last == "bulk" else ("bulk", "express")
         for lane in order:
             if piece := self._feeds[lane].piece(self._budget()):

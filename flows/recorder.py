@@ -6,9 +6,11 @@ dropped; the work that they tell of is never delayed, failed or repeated.
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import monotonic
+from uuid import uuid4
 
 import httpx
 from prefect import flow, task
@@ -17,15 +19,16 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import PrefectException
-from prefect.states import Completed, Crashed, Running
+from prefect.states import Completed, Crashed, Failed, Running
 
+from flows.burst_report import report, summary
 from tasks.batch import Outcome
 
 QUIET_S = 10.0
 LONGEST_S = 300.0
 TRY_AGAIN_S = 2.0
 MAX_TASK_RUNS = 30
-MAX_ROWS = 200
+BATCH_STOPPED = "groundwork.batch.stopped"
 _log = logging.getLogger("groundwork.recorder")
 
 
@@ -84,7 +87,7 @@ class Recorder:
                     key="ingest-burst", type="markdown", description="What this burst did", data=report(rows), flow_run_id=run.id
                 )
                 client.create_artifact(artifact)
-                client.set_flow_run_state(run.id, Completed(message=summary(rows)), force=True)
+                client.set_flow_run_state(run.id, _end(rows), force=True)
         except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError) as error:
             if begun or not self._away:
                 _log.warning("Prefect did not take the record of a burst: %s", type(error).__name__)
@@ -116,45 +119,27 @@ def _end_abandoned(client: SyncPrefectClient) -> None:
         client.set_flow_run_state(run.id, Crashed(message="the ingester ended before this burst was recorded to its end"), force=True)
 
 
-def summary(rows: Sequence[Outcome]) -> str:
-    """One line about a burst."""
-    quarantined = sum(len(row.quarantined) for row in rows)
-    documents = _counted(sum(row.documents for row in rows), "document")
-    texts = _counted(sum(row.embedded for row in rows), "text")
-    aside = f", {quarantined} quarantined" if quarantined else ""
-    return f"{documents} in {_counted(len(rows), 'batch', 'batches')}, {texts} embedded{aside}"
-
-
-def _counted(number: int, one: str, more: str = "") -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"
-
-
-def report(rows: Sequence[Outcome]) -> str:
-    """A burst as a Markdown table, newest batches last."""
-    head = "| release | documents | chunks written | deleted | embedded | quarantined | seconds |\n|---:|---:|---:|---:|---:|---:|---:|"
-    lines = [
-        f"| {row.release} | {row.documents} | {row.written} | {row.deleted} | {row.embedded} | {len(row.quarantined)} "
-        f"| {sum(row.seconds.values()):.2f} |"
-        for row in rows[-MAX_ROWS:]
-    ]
-    steps: dict[str, float] = {}
-    for row in rows:
-        for step, seconds in row.seconds.items():
-            steps[step] = steps.get(step, 0.0) + seconds
-    spent = "\n".join(f"| {step} | {seconds:.2f} |" for step, seconds in steps.items())
-    names = [f"- `{doc_id}`" for row in rows for doc_id in row.quarantined][:50]
-    quarantined = "\n\n### Quarantined\n\n" + "\n".join(names) if names else ""
-    return (
-        f"## {summary(rows)}\n\n{head}\n"
-        + "\n".join(lines)
-        + f"\n\n### Where the time went\n\n| step | seconds |\n|---|---:|\n{spent}{quarantined}"
-    )
-
-
 def _record_tasks(client: SyncPrefectClient, run: FlowRun, outcomes: Sequence[Outcome], recorded: int) -> int:
+    _raise_alarms(client, outcomes)
     for outcome in outcomes:
         if recorded < MAX_TASK_RUNS:
             state: State[None] = Completed(message=summary([outcome]))
             client.create_task_run(index_batch, run.id, dynamic_key=str(recorded), name=f"release {outcome.release}", state=state)
             recorded += 1
     return recorded
+
+
+def _raise_alarms(client: SyncPrefectClient, outcomes: Sequence[Outcome]) -> None:
+    """An event for each stopped batch, that automations can act upon."""
+    for outcome in outcomes:
+        if outcome.stopped:
+            resource = {"prefect.resource.id": "groundwork.index", "prefect.resource.name": "Groundwork"}
+            payload = {"detail": outcome.stopped, "documents": outcome.documents, "release": outcome.release}
+            event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": BATCH_STOPPED, "resource": resource}
+            httpx.post(f"{str(client.api_url).rstrip('/')}/events", json=[event | {"payload": payload}], timeout=10.0).raise_for_status()
+
+
+def _end(rows: Sequence[Outcome]) -> State[None]:
+    """How a burst ends: failed when a batch of it was stopped, for then somebody has to look."""
+    stopped = [row.stopped for row in rows if row.stopped]
+    return Failed(message=stopped[-1]) if stopped else Completed(message=summary(rows))

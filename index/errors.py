@@ -7,6 +7,7 @@ GroundworkError
 ├── Unavailable           a part is down, full or not ready; try again     (HTTP 503)
 ├── Rejected              one document can't be indexed: goes to quarantine
 ├── BatchFailed           a batch failed its checks before its release
+├── BatchStopped          too many documents of a batch broke the data contract: a person should look
 └── Misconfigured         a setting or the stored index can't be used: the process must stop
 """
 
@@ -46,6 +47,14 @@ class Rejected(GroundworkError):
 
 class BatchFailed(GroundworkError):
     """A batch failed the checks before its release; nothing of it is visible."""
+
+
+class BatchStopped(GroundworkError):
+    """Too many documents of a batch broke the data contract; `documents` are those that did. Nothing of it is written."""
+
+    def __init__(self, detail: str, documents: frozenset[str]) -> None:
+        super().__init__(detail)
+        self.documents = documents
 
 
 class Misconfigured(GroundworkError):

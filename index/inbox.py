@@ -166,6 +166,19 @@ class Inbox:
         seen = self._seen = {name: before.get(name) or self._index(name) for name in names}
         return {waiting.doc_id: waiting for name in names for waiting in seen[name]}
 
+    def note_trouble(self, trouble: str | None) -> None:
+        """Leaves for other processes why nothing gets into the index now, and goes on being tried; None: it does again."""
+        if trouble:
+            (self._folder / "trouble").write_text(trouble, encoding="utf-8")
+        else:
+            (self._folder / "trouble").unlink(missing_ok=True)
+
+    def trouble(self) -> str | None:
+        """What `note_trouble` was told last."""
+        with suppress(OSError):
+            return (self._folder / "trouble").read_text(encoding="utf-8") or None
+        return None
+
     def clean(self, age: timedelta) -> int:
         """Removes what killed processes left half-written longer ago than `age`; returns how many files."""
         old = [path for path in self._staging.iterdir() if path.stat().st_mtime < time() - age.total_seconds()]

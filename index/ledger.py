@@ -1,5 +1,6 @@
 """The ledger: what became of each document, and the parsed text of what is indexed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -78,6 +79,12 @@ class Ledger:
         self._table.checkout_latest()
         states = self._table.search().select(["state"]).limit(tables.ALL).to_arrow()["state"]
         return {row["values"]: row["counts"] for row in states.value_counts().to_pylist()}
+
+    def reasons(self) -> dict[str, int]:
+        """How many documents are in quarantine, by the code that their reason begins with."""
+        self._table.checkout_latest()
+        rows = self._table.search().where(col("state") == lit("quarantined")).select(["reason"]).limit(tables.ALL).to_arrow()
+        return Counter((reason or "").partition(":")[0] for reason in rows["reason"].to_pylist())
 
     def newer_than(self, release: int) -> int:
         """How many documents have a newest revision that `release` does not contain."""

@@ -24,7 +24,11 @@ class Settings(BaseSettings):
     sample: bool = True
     sources: Annotated[tuple[str, ...], NoDecode] = ()
     embedder: str | None = None
+    embedder_url: str | None = None
+    embedder_key: SecretStr | None = None
+    embedder_price: float = Field(default=0.0, ge=0, description="What a million tokens cost at the embedding service.")
     near_duplicate: float = Field(default=0.85, ge=0, le=1)
+    contract: Path | None = Field(default=None, description="A TOML file with thresholds of the data contract.")
     inbox_documents: int = Field(default=200_000, ge=1)
     inbox_mib: int = Field(default=4096, ge=1)
     freshness_goal_s: float = Field(default=3.0, gt=0)

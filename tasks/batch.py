@@ -1,20 +1,26 @@
 """One batch from the inbox to a release, whatever is in it."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from index.documents import Write
-from index.errors import BatchFailed
+from index.errors import BatchFailed, BatchStopped
 from index.releases import Release
 from index.store import Store
 from tasks.plan import halves
 from tasks.prepare import Prepared, Tools, prepare
 from tasks.publish import Publisher
 
+_log = logging.getLogger("groundwork.ingester")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch. `seconds` is by step."""
+    """What became of a batch. `seconds` is by step, `reasons` by quarantined document, `checked` rows by suite of the data contract.
+
+    `stopped` says why nothing of the batch was indexed.
+    """
 
     release: int
     documents: int
@@ -24,6 +30,9 @@ class Outcome:
     deleted: int
     embedded: int
     seconds: dict[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    checked: Mapping[str, int] = field(default_factory=dict)
+    stopped: str | None = None
 
 
 def run_batch(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write]) -> list[Outcome]:
@@ -31,7 +40,7 @@ def run_batch(store: Store, publisher: Publisher, tools: Tools, writes: Sequence
 
     Replaying a batch changes nothing. Errors of the store or the machine pass through: nothing is lost, try again.
     """
-    return _run(store, publisher, tools, writes, {})
+    return _run(store, publisher, tools, writes, None)
 
 
 def isolate(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write], reason: str) -> list[Outcome]:
@@ -39,8 +48,11 @@ def isolate(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[W
     return _run(store, publisher, tools, writes, {write.doc_id: f"internal_error: {reason}" for write in writes})
 
 
-def _run(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write], condemned: Mapping[str, str]) -> list[Outcome]:
-    batch = prepare(store, publisher.table, publisher.canonicals, tools, writes, condemned)
+def _run(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write], condemned: Mapping[str, str] | None) -> list[Outcome]:
+    try:
+        batch = prepare(store, publisher.table, publisher.canonicals, tools, writes, condemned)
+    except BatchStopped as stop:
+        return _set_aside(store, publisher, tools, writes, stop)
     if batch is None:
         return []
     try:
@@ -55,6 +67,14 @@ def _run(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Writ
     return _run(store, publisher, tools, first, {}) + _run(store, publisher, tools, second, {})
 
 
+def _set_aside(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write], stop: BatchStopped) -> list[Outcome]:
+    """The whole batch to quarantine, each document with a reason; deletions are applied, and what was indexed before stays."""
+    kept = [write.doc_id for write in writes if write.draft.action == "put" and write.doc_id not in stop.documents]
+    _log.error("a batch of %d writes was stopped: %s", len(writes), stop)
+    outcomes = _run(store, publisher, tools, writes, dict.fromkeys(kept, f"batch_stopped: {stop}"))
+    return [replace(outcome, stopped=str(stop)) for outcome in outcomes]
+
+
 def _outcome(release: Release, batch: Prepared) -> Outcome:
     return Outcome(
         release=release.number,
@@ -65,4 +85,6 @@ def _outcome(release: Release, batch: Prepared) -> Outcome:
         deleted=len(batch.changes.deleted),
         embedded=batch.embedded,
         seconds=batch.timings.seconds,
+        reasons={entry.doc_id: entry.reason or "" for entry in batch.entries if entry.state == "quarantined"},
+        checked=batch.checked,
     )

@@ -1,7 +1,7 @@
 """The freshness level: how long what was accepted takes to be searchable, or gone; and when to raise an alarm (pure)."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from index.arrivals import Arrival, Kind
-from index.documents import Lane
+from index.documents import LANES, Lane
 
 WINDOW = timedelta(minutes=10)
 # The goal is a 99th percentile: fewer documents than this do not show one.
@@ -105,9 +105,9 @@ def alarm(
     return Alarm("ok")
 
 
-def waiting_by_lane(segments: Iterable[tuple[Lane, int]]) -> Mapping[Lane, int]:
+def waiting_by_lane(segments: Iterable[tuple[Lane, int]]) -> dict[str, int]:
     """Documents that wait, by lane."""
-    waiting: dict[Lane, int] = {"express": 0, "bulk": 0}
+    waiting: dict[str, int] = dict.fromkeys(LANES, 0)
     for lane, writes in segments:
         waiting[lane] += writes
     return waiting

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from types import MappingProxyType
 
 from index.arrivals import Arrival, Kind
 from index.chunks import Chunk, ChunkTable
@@ -59,6 +58,7 @@ class Prepared:
     """A batch ready to publish. `entries` still lack their release; `vectors` is keyed by text_hash.
 
     `moved` are documents outside of the batch that stand for another one than before; `aliases`: how many more there are now.
+    `checked` rows went through each suite of the data contract.
     """
 
     entries: tuple[Entry, ...]
@@ -71,6 +71,7 @@ class Prepared:
     embedded: int
     fields: Mapping[str, str]
     timings: Timings
+    checked: Mapping[str, int] = field(default_factory=dict)
 
 
 def prepare(
@@ -79,11 +80,12 @@ def prepare(
     canonicals: Canonicals,
     tools: Tools,
     writes: Sequence[Write],
-    condemned: Mapping[str, str] = MappingProxyType({}),
+    condemned: Mapping[str, str] | None = None,
 ) -> Prepared | None:
     """The batch of these writes, or None when the ledger has already seen all of them.
 
-    `condemned` documents go to quarantine with the given reason, whatever is in them.
+    `condemned` documents go to quarantine with the given reason, whatever is in them. Raises `BatchStopped` when so many
+    documents break the data contract that the fault is hardly theirs; with `condemned`, even none, that was looked at before.
     """
     timings = Timings()
     with timings.step("plan"):
@@ -94,19 +96,25 @@ def prepare(
     if not fresh:
         return None
     puts = [write for write in fresh if write.draft.action == "put"]
-    failures = dict(condemned)
+    failures = dict(condemned or {})
     with timings.step("parse"):
         parsed = _parse(store, tools.parsers, puts, failures)
     with timings.step("chunk"):
         chunks = _chunk(tools.chunker, puts, parsed, failures)
+    broken = dict[str, str]()
     with timings.step("validate"):
-        _note(failures, tools.contract.documents({doc_id: parsed[doc_id].text for doc_id in chunks}))
-        _note(failures, tools.contract.chunks([chunk for group in chunks.values() for chunk in group]))
+        passages = [chunk for group in chunks.values() for chunk in group]
+        _note(broken, tools.contract.documents({doc_id: parsed[doc_id].text for doc_id in chunks}))
+        _note(broken, tools.contract.chunks(passages))
+    failures = broken | failures
     wanted = _wanted(chunks, deleted, failures)
     with timings.step("embed"):
         vectors, embedded = _embed(table, tools.embedder, chunk_changes(stored, wanted).written)
     with timings.step("validate"):
-        _check_vectors(tools.contract, wanted, vectors, failures)
+        _check_vectors(tools.contract, wanted, vectors, broken)
+    failures = broken | failures
+    if condemned is None:
+        tools.contract.check_batch(len(puts), broken)
     wanted = _wanted(chunks, deleted, failures)
     with timings.step("dedupe"):
         texts = {doc_id: parsed[doc_id].text for doc_id, group in wanted.items() if group}
@@ -132,6 +140,7 @@ def prepare(
         embedded=embedded,
         fields={name: type(value).__name__ for write in puts for name, value in write.draft.metadata.items()},
         timings=timings,
+        checked={"documents": len(chunks), "chunks": len(passages), "vectors": len(vectors)},
     )
 
 
@@ -179,15 +188,15 @@ def _embed(table: ChunkTable, embedder: Embedder, chunks: Sequence[Chunk]) -> tu
 
 
 def _check_vectors(
-    contract: Contract, wanted: Mapping[str, Sequence[Chunk]], vectors: Mapping[str, Vectors], failures: dict[str, str]
+    contract: Contract, wanted: Mapping[str, Sequence[Chunk]], vectors: Mapping[str, Vectors], broken: dict[str, str]
 ) -> None:
     new = [chunk for group in wanted.values() for chunk in group if chunk.text_hash in vectors]
-    _note(failures, contract.vectors([chunk.doc_id for chunk in new], [vectors[chunk.text_hash] for chunk in new]))
+    _note(broken, contract.vectors([chunk.doc_id for chunk in new], [vectors[chunk.text_hash] for chunk in new]))
 
 
-def _note(failures: dict[str, str], found: Sequence[Failure]) -> None:
+def _note(broken: dict[str, str], found: Sequence[Failure]) -> None:
     for failure in found:
-        failures.setdefault(failure.doc_id, f"invalid: {failure.reason}")
+        broken.setdefault(failure.doc_id, f"invalid: {failure.reason}")
 
 
 def _arrival(write: Write) -> Arrival:

@@ -5,9 +5,11 @@ A row that fails an expectation costs its document the place in the batch, with 
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,19 +17,19 @@ import pandas as pd
 
 from index.chunks import Chunk
 from index.embedder import Vectors
+from index.errors import BatchStopped, Misconfigured
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
     from great_expectations.core.validation_definition import ValidationDefinition
     from great_expectations.expectations.expectation import Expectation
 
-MAX_CHARACTERS = 50_000_000
-MAX_GARBAGE_RATIO = 0.05
-NORM_TOLERANCE = 0.01
 RESULT_FORMAT = {"result_format": "COMPLETE", "unexpected_index_column_names": ["doc_id"]}
 _BLANK = r"\A\s*\Z"
+_WORDS = re.compile(r"[^\W_]+")
+_BLANKS = re.compile(r"\s+")
 # Replacement characters, controls, and private use: what a wrong encoding or a font without a mapping leaves behind.
-_GARBAGE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
+_GARBAGE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,50 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What may be changed of the data contract, with the name that each has in the file of `GROUNDWORK_CONTRACT`.
+
+    Of a batch of at least `min_batch` documents at most the share `max_failed_share` may break the contract, else it is stopped.
+    """
+
+    max_characters: int = 50_000_000
+    max_garbage_ratio: float = 0.05
+    min_text_ratio: float = 0.1
+    norm_tolerance: float = 0.01
+    min_batch: int = 10
+    max_failed_share: float = 0.5
+
+
+def thresholds(file: Path | None) -> Thresholds:
+    """Those of a TOML file, and the defaults of the others; raises `Misconfigured` when it can't be used."""
+    if file is None:
+        return Thresholds()
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"GROUNDWORK_CONTRACT: {file} can't be read: {error}") from error
+    names = [column.name for column in fields(Thresholds)]
+    for name, value in given.items():
+        if name not in names or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise Misconfigured(f"GROUNDWORK_CONTRACT: {name} = {value!r} is not one of {', '.join(names)} with a number of 0 or more")
+    return Thresholds(**given)
+
+
 class Contract:
     """The suites for one embedder, compiled once per process (importing the library costs seconds)."""
 
-    def __init__(self, dimensions: int, max_tokens: int) -> None:
+    def __init__(self, dimensions: int, max_tokens: int, thresholds: Thresholds | None = None) -> None:
         self._dimensions = dimensions
         self._max_tokens = max_tokens
+        self._thresholds = thresholds or Thresholds()
 
     def documents(self, texts: Mapping[str, str]) -> list[Failure]:
-        """Checks parsed texts by doc_id: length, and the share of characters that are no text."""
-        rows = [{"doc_id": doc_id, "characters": len(text), "garbage_ratio": garbage_ratio(text)} for doc_id, text in texts.items()]
+        """Checks parsed texts by doc_id: length, the share of characters that are no text, and of those that are letters or digits."""
+        rows = [
+            {"doc_id": doc_id, "characters": len(text), "garbage_ratio": garbage_ratio(text), "text_ratio": text_ratio(text)}
+            for doc_id, text in texts.items()
+        ]
         return self._run("documents", rows)
 
     def chunks(self, chunks: Sequence[Chunk]) -> list[Failure]:
@@ -71,6 +107,16 @@ class Contract:
             for owner, vector in zip(owners, vectors, strict=True)
         ]
         return self._run("vectors", rows)
+
+    def check_batch(self, documents: int, broken: Collection[str]) -> None:
+        """Raises `BatchStopped` when so many of the documents broke the contract that the fault is hardly theirs."""
+        limit = self._thresholds
+        if documents >= limit.min_batch and len(broken) > documents * limit.max_failed_share:
+            raise BatchStopped(
+                f"{len(broken)} of {documents} documents of the batch broke the data contract; more than {limit.max_failed_share:.0%} "
+                "stop it: find the cause, then replay the quarantine",
+                frozenset(broken),
+            )
 
     def _run(self, suite: str, rows: Sequence[Mapping[str, Any]]) -> list[Failure]:
         if not rows:
@@ -112,8 +158,13 @@ class Contract:
         def between(column: str, low: float, high: float) -> "Expectation":
             return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)
 
+        limit = self._thresholds
         suites = {
-            "documents": [between("characters", 1, MAX_CHARACTERS), between("garbage_ratio", 0, MAX_GARBAGE_RATIO)],
+            "documents": [
+                between("characters", 1, limit.max_characters),
+                between("garbage_ratio", 0, limit.max_garbage_ratio),
+                between("text_ratio", limit.min_text_ratio, 1),
+            ],
             "chunks": [
                 gxe.ExpectColumnValuesToBeUnique(column="chunk_id"),
                 gxe.ExpectColumnValuesToNotMatchRegex(column="text", regex=_BLANK),
@@ -123,7 +174,7 @@ class Contract:
             "vectors": [
                 between("dimensions", self._dimensions, self._dimensions),
                 between("finite", 1, 1),
-                between("norm", 1 - NORM_TOLERANCE, 1 + NORM_TOLERANCE),
+                between("norm", 1 - limit.norm_tolerance, 1 + limit.norm_tolerance),
             ],
         }
         return {name: gx.ExpectationSuite(name, expectations=expectations) for name, expectations in suites.items()}
@@ -135,4 +186,15 @@ def _name(suite: str, configuration: Any) -> str:
 
 def garbage_ratio(text: str) -> float:
     """The share of characters that real text does not have: replacement characters, controls and private use."""
-    return len(_GARBAGE.findall(text)) / len(text) if text else 0.0
+    return _covered(_GARBAGE, text) / len(text) if text else 0.0
+
+
+def text_ratio(text: str) -> float:
+    """The share of letters and digits, of any script, among what is not blank."""
+    shown = len(text) - _covered(_BLANKS, text)
+    return _covered(_WORDS, text) / shown if shown else 0.0
+
+
+def _covered(pattern: re.Pattern[str], text: str) -> int:
+    """The characters that a pattern matches, counted without a list of them."""
+    return sum(found.end() - found.start() for found in pattern.finditer(text))

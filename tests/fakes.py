@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any, Self
@@ -13,7 +13,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from index.chunks import Chunk
-from index.embedder import Vectors
+from index.embedder import Places, Vectors
 from tasks.validate import Contract, Failure
 
 
@@ -24,6 +24,7 @@ class HashingEmbedder:
     fingerprint = "hashing64"
     dimensions = 64
     max_tokens = 256
+    kernel = "words"
 
     def __init__(self) -> None:
         self.embedded: list[str] = []
@@ -33,6 +34,11 @@ class HashingEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         self.embedded += texts
         return np.stack([self.embed_query(text) for text in texts]) if texts else np.zeros((0, self.dimensions), np.float32)
+
+    def embed_stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
+        for start in range(0, len(texts), 4):
+            places = np.arange(start, min(start + 4, len(texts)))
+            yield places, self.embed(texts[start : start + 4])
 
     def embed_query(self, text: str) -> Vectors:
         vector = np.full(self.dimensions, 1e-3, dtype=np.float32)

@@ -23,7 +23,7 @@ ARROWS = {
 HOMES = {
     "lancedb": ("index",),
     "lance": ("index",),
-    "sentence_transformers": ("index/embedder.py", "tasks/rerank.py"),
+    "sentence_transformers": ("index", "tasks/rerank.py"),
     "great_expectations": ("tasks/validate.py",),
     "ragas": ("evals",),
     "prefect": ("flows",),

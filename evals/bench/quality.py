@@ -16,7 +16,7 @@ from evals.bench.fusions import FUSIONS, Scores, ranked
 from evals.bench.options import Options
 from evals.bench.platform import RunningPlatform, started
 from index.documents import Draft
-from index.embedder import Embedder, SentenceTransformerEmbedder
+from index.embedder import Embedder, configured
 from index.settings import Settings
 from index.store import open_store
 
@@ -56,7 +56,7 @@ def quality(options: Options) -> list[Figure]:
         grades = chunk_grades(platform, collection) if collection.judged == "passages" else document_grades(collection)
     unit = served.doc_ids.__getitem__ if collection.judged == "documents" else str
     if collection.judged == "documents":
-        name, exact = "exact search over whole documents", exact_documents(collection, SentenceTransformerEmbedder(Settings().embedder))
+        name, exact = "exact search over whole documents", exact_documents(collection, configured(Settings()))
     else:
         name, exact = "exact search over the chunks", rankings(served.exact, unit)
     speed = Case(PART, collection.name)

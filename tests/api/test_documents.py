@@ -145,7 +145,9 @@ def test_pages_hold_each_document_once_in_order(own):
 
 def test_pages_go_on_past_documents_that_are_about_to_change(own):
     own.start_ingester()
-    own.post("/v1/documents", content=b"\n".join(b'{"doc_id": "%s", "text": "iron %s"}' % (name, name) for name in (b"a", b"b", b"c", b"d")))
+    own.post(
+        "/v1/documents", content=b"\n".join(b'{"doc_id": "%s", "text": "iron %s"}' % (name, name) for name in (b"a", b"b", b"c", b"d"))
+    )
     own.until(lambda: own.status("d").json["served"])
     own.stop_ingester()
     own.put("a", "copper a", wait=0)

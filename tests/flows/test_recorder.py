@@ -4,15 +4,20 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flows.recorder import MAX_ROWS, Recorder, report, summary
+from flows.burst_report import MAX_ROWS, report, summary
+from flows.recorder import Recorder
 from tasks.batch import Outcome
 
 ROOT = Path(__file__).parents[2]
-FIRST = Outcome(2, 20, ("bad/one",), 0, 31, 2, 29, {"parse": 0.25, "embed": 1.0})
+FIRST = Outcome(
+    2, 20, ("bad/one",), 1, 31, 2, 29, {"parse": 0.25, "embed": 1.0},
+    {"bad/one": "invalid: chunks.tokens expect_less"}, {"documents": 19, "chunks": 31},
+)  # fmt: skip
 SECOND = Outcome(3, 5, (), 0, 5, 0, 4, {"parse": 0.25, "embed": 0.5})
 # The end is that of the ingester's process: Prefect's own threads are not waited for.
 RECORDING = """
@@ -33,7 +38,7 @@ os._exit(0)
 
 
 def test_a_burst_is_summed_up_in_a_line():
-    assert summary([FIRST, SECOND]) == "25 documents in 2 batches, 33 texts embedded, 1 quarantined"
+    assert summary([FIRST, SECOND]) == "25 documents in 2 batches, 33 texts embedded, 1 duplicate folded, 1 quarantined"
     assert summary([Outcome(3, 1, (), 0, 1, 0, 1, {})]) == "1 document in 1 batch, 1 text embedded"
 
 
@@ -41,7 +46,25 @@ def test_the_report_has_a_row_for_each_batch_the_time_by_step_and_what_was_set_a
     text = report([FIRST, SECOND])
     assert "| 2 | 20 | 31 | 2 | 29 | 1 | 1.25 |\n| 3 | 5 | 5 | 0 | 4 | 0 | 0.75 |" in text
     assert "| parse | 0.50 |\n| embed | 1.50 |" in text
-    assert text.endswith("### Quarantined\n\n- `bad/one`")
+    assert text.endswith("### Quarantined\n\n- `bad/one`: invalid: chunks.tokens expect\\_less")
+
+
+def test_the_report_says_what_the_data_contract_found_and_what_was_saved():
+    text = report([FIRST, SECOND])
+    assert "| documents | 19 |\n| chunks | 31 |" in text
+    assert "| chunks.tokens expect_less | 1 |" in text
+    assert "3 of 36 chunks had a vector already; 1 document says" in text
+    assert "Every row passed." in report([replace(SECOND, checked={"chunks": 5})])
+
+
+def test_a_stopped_batch_comes_first_in_the_report():
+    text = report([FIRST, replace(SECOND, stopped="7 of 12 documents broke it")])
+    assert "> **Release 3: nothing of the batch was indexed.** 7 of 12 documents broke it" in text.split("| release |")[0]
+
+
+def test_no_id_or_reason_ends_the_markup_it_stands_in():
+    hostile = replace(FIRST, quarantined=("a`b",), reasons={"a`b": "<img src=x> [x](y)"})
+    assert report([hostile]).endswith("- `a'b`: \\<img src=x\\> \\[x\\](y)")
 
 
 def test_the_report_of_a_long_burst_shows_its_last_batches_and_sums_up_all():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.embedder import BUNDLED, StreamingEmbedder, bundled_path, open_embedder
+from index.embedder import BUNDLED, Embedder, bundled_path, open_embedder
 from index.engine import Library, in_order
 from index.errors import Misconfigured
 from index.kernel_choice import Choice
@@ -23,12 +23,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(home: Path) -> StreamingEmbedder:
+def model(home: Path) -> Embedder:
     """A first start takes seconds: once for this file."""
     return open_embedder(None, home, threads=2)
 
 
-def test_vectors_have_norm_1_and_the_stated_shape(model: StreamingEmbedder):
+def test_vectors_have_norm_1_and_the_stated_shape(model: Embedder):
     vectors = model.embed(["Apples grow on trees.", "", "東京 😀"])
     assert vectors.shape == (3, 384)
     assert vectors.dtype == np.float32
@@ -36,19 +36,19 @@ def test_vectors_have_norm_1_and_the_stated_shape(model: StreamingEmbedder):
     assert model.embed([]).shape == (0, 384)
 
 
-def test_a_question_is_nearest_to_what_answers_it(model: StreamingEmbedder):
+def test_a_question_is_nearest_to_what_answers_it(model: Embedder):
     passages = model.embed(["Apples are harvested in October.", "The parliament has 200 seats.", "Paint dries in a day."])
     assert int(np.argmax(passages @ model.embed_query("When do farmers pick fruit?"))) == 0
 
 
-def test_a_passage_gets_the_same_vector_alone_and_in_a_batch(model: StreamingEmbedder):
+def test_a_passage_gets_the_same_vector_alone_and_in_a_batch(model: Embedder):
     alone = np.stack([model.embed([text])[0] for text in TEXTS])
     asked = np.stack([model.embed_query(text) for text in TEXTS])
     assert (model.embed(TEXTS) * alone).sum(axis=1).min() > 0.9999
     assert (asked * alone).sum(axis=1).min() > 0.9999
 
 
-def test_vectors_are_those_of_the_library(model: StreamingEmbedder):
+def test_vectors_are_those_of_the_library(model: Embedder):
     as_it_is = Choice(model.fingerprint, 384, 256, "", 0, folder_tokenizer=False, kernel=LIBRARY_KERNEL, cosine=1.0)
     engine, _, _ = library_start(BUNDLED, str(bundled_path()), None, 1, as_it_is)
     assert isinstance(engine, Library)
@@ -56,7 +56,7 @@ def test_vectors_are_those_of_the_library(model: StreamingEmbedder):
     assert engine.question("Apples.") @ model.embed_query("Apples.") > 0.999
 
 
-def test_a_stream_gives_each_text_once_and_may_be_left(model: StreamingEmbedder):
+def test_a_stream_gives_each_text_once_and_may_be_left(model: Embedder):
     texts = [f"Passage number {number} is about the harvest. " * 20 for number in range(40)]
     slices = list(model.embed_stream(texts))
     assert len(slices) > 3
@@ -67,18 +67,18 @@ def test_a_stream_gives_each_text_once_and_may_be_left(model: StreamingEmbedder)
     assert np.allclose(first, vectors[places], atol=1e-2)
 
 
-def test_its_tokenizer_counts_all_of_a_long_text(model: StreamingEmbedder):
+def test_its_tokenizer_counts_all_of_a_long_text(model: Embedder):
     assert len(model.tokenizer().encode("word " * 1000, add_special_tokens=False).ids) == 1000
     assert (model.name, model.max_tokens) == (BUNDLED, 256)
 
 
-def test_the_fingerprint_names_the_weights_and_neither_the_place_nor_the_kernel(model: StreamingEmbedder, home: Path):
+def test_the_fingerprint_names_the_weights_and_neither_the_place_nor_the_kernel(model: Embedder, home: Path):
     assert len(model.fingerprint) == 12
     assert open_embedder(str(bundled_path()), home, threads=2).fingerprint == model.fingerprint
 
 
 def test_the_next_start_takes_the_remembered_kernel_and_gives_the_same_vectors(
-    model: StreamingEmbedder, home: Path, caplog: pytest.LogCaptureFixture
+    model: Embedder, home: Path, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO, logger="groundwork.embedder")
     again = open_embedder(None, home, threads=2)
@@ -87,7 +87,7 @@ def test_the_next_start_takes_the_remembered_kernel_and_gives_the_same_vectors(
     assert [record.message for record in caplog.records] == [f"{BUNDLED} {model.fingerprint} runs on the kernel “{model.kernel}”, 2 cores"]
 
 
-def test_what_was_measured_is_on_record(model: StreamingEmbedder, home: Path):
+def test_what_was_measured_is_on_record(model: Embedder, home: Path):
     (choice,) = json.loads((home / CHOICES_FILE).read_text()).values()
     assert (choice["kernel"], choice["fingerprint"]) == (model.kernel, model.fingerprint)
     assert choice["cosine"] >= 0.999
@@ -105,7 +105,7 @@ def test_a_service_needs_the_name_of_its_model():
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_memory_is_flat_however_much_is_embedded(model: StreamingEmbedder):
+def test_memory_is_flat_however_much_is_embedded(model: Embedder):
     texts = [f"Passage {number}: " + "the harvest of apples begins in October. " * (1 + number % 9) for number in range(20_000)]
     resident, done = [], 0
     for places, _ in model.embed_stream(texts):

@@ -131,3 +131,44 @@ def test_when_even_setting_aside_fails_the_error_is_not_hidden(bench: Bench):
     with pytest.raises(BatchFailed, match="rows where the plan expects"):
         bench.drain()
     assert not bench.store.inbox.is_empty()
+
+
+GARBAGE = "\ufffd\ufffd broken".encode()
+
+
+def test_a_batch_of_which_most_breaks_the_contract_is_stopped_and_nothing_of_it_is_indexed(strict_bench: Bench):
+    strict_bench.put("good0", "The text from before.")
+    drafts = [Draft(f"bad{n}", content=GARBAGE) for n in range(7)] + [Draft(f"good{n}", content=b"A new text.") for n in range(5)]
+    outcome = strict_bench.ingest(*drafts)
+    assert outcome.stopped is not None
+    assert outcome.stopped.startswith("7 of 12 documents of the batch broke the data contract")
+    assert len(outcome.quarantined) == 12
+    assert outcome.reasons["bad0"].startswith("invalid: documents.garbage_ratio")
+    assert outcome.reasons["good1"].startswith("batch_stopped: 7 of 12")
+    assert [hit.chunk.text for hit in strict_bench.search("text").hits] == ["The text from before."]
+
+
+def test_a_batch_that_is_broken_altogether_is_stopped_too(strict_bench: Bench):
+    outcome = strict_bench.ingest(*(Draft(f"bad{n}", content=GARBAGE) for n in range(12)))
+    assert outcome.stopped is not None
+    assert all(reason.startswith("invalid: ") for reason in outcome.reasons.values())
+
+
+def test_what_was_stopped_goes_in_when_it_is_replayed_after_a_fix(strict_bench: Bench):
+    strict_bench.ingest(*(Draft(f"d{n}", content=GARBAGE if n < 7 else f"Good text {n}.".encode()) for n in range(12)))
+    outcome = strict_bench.ingest(*(Draft(f"d{n}", content=f"Good text {n}.".encode()) for n in range(12)))
+    assert (outcome.stopped, outcome.quarantined) == (None, ())
+    assert outcome.checked == {"documents": 12, "chunks": 12, "vectors": 12}
+
+
+def test_documents_that_can_not_be_read_stop_no_batch(strict_bench: Bench):
+    drafts = [Draft(f"scan{n}", content=b"\x00") for n in range(11)] + [Draft("good", content=b"Good text.")]
+    outcome = strict_bench.ingest(*drafts)
+    assert (outcome.stopped, len(outcome.quarantined)) == (None, 11)
+    assert strict_bench.found("good text") == ["good"]
+
+
+def test_deletions_in_a_stopped_batch_are_applied(strict_bench: Bench):
+    strict_bench.put("old", "Old text.")
+    strict_bench.ingest(Draft("old", "delete"), *(Draft(f"bad{n}", content=GARBAGE) for n in range(12)))
+    assert strict_bench.found("old text") == []

@@ -1,13 +1,16 @@
 """The data contract, run by Great Expectations: good rows pass, bad ones are named with what they failed."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from index.chunks import Chunk
-from tasks.validate import MAX_CHARACTERS, Contract, Failure, garbage_ratio
+from index.errors import BatchStopped, Misconfigured
+from tasks.validate import Contract, Failure, Thresholds, garbage_ratio, text_ratio, thresholds
 from tests.fakes import HashingEmbedder
 
 GOOD = HashingEmbedder().embed_query("a good vector")
@@ -83,4 +86,42 @@ def test_garbage_is_what_real_text_does_not_have(text: str, ratio: float):
 
 
 def test_the_limit_of_a_document_is_stated():
-    assert MAX_CHARACTERS == 50_000_000
+    assert Thresholds().max_characters == 50_000_000
+
+
+def test_the_share_of_letters_and_digits_is_of_what_is_shown():
+    assert text_ratio("ab 1\n") == 1.0
+    assert text_ratio("東京 --") == 0.5
+    assert text_ratio(" \n") == text_ratio("") == text_ratio("--__--") == 0.0
+
+
+def test_a_text_without_letters_is_named(contract: Contract):
+    assert reasons(contract.documents({"bad": "-=-=-=" * 20, "good": "| a | 1 |"})) == {
+        "bad": "documents.text_ratio expect_column_values_to_be_between"
+    }
+
+
+def test_thresholds_come_from_a_file_and_the_others_keep_their_defaults(tmp_path: Path):
+    file = tmp_path / "contract.toml"
+    file.write_text("max_garbage_ratio = 0.5\nmin_batch = 3\n")
+    assert thresholds(file) == Thresholds(max_garbage_ratio=0.5, min_batch=3)
+    assert thresholds(None) == Thresholds()
+
+
+@pytest.mark.parametrize("text", ["max_garbage = 1", "min_batch = 'many'", "min_batch = true", "min_batch = -1", "min_batch"])
+def test_a_file_that_can_not_be_meant_is_refused(tmp_path: Path, text: str):
+    file = tmp_path / "contract.toml"
+    file.write_text(text)
+    with pytest.raises(Misconfigured, match="GROUNDWORK_CONTRACT"):
+        thresholds(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path):
+    with pytest.raises(Misconfigured, match="can't be read"):
+        thresholds(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(("documents", "broken", "stops"), [(10, 5, False), (10, 6, True), (9, 9, False), (1000, 501, True), (0, 0, False)])
+def test_a_batch_is_stopped_when_more_than_half_of_a_larger_one_is_broken(contract: Contract, documents: int, broken: int, stops: bool):
+    with pytest.raises(BatchStopped) if stops else nullcontext():
+        contract.check_batch(documents, {f"d{n}" for n in range(broken)})

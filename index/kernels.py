@@ -1,0 +1,100 @@
+"""Kernels: ways to run a model on this machine, of one meaning and different speed. Imports torch: seconds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from safetensors.torch import load_file
+from torch.nn.functional import normalize
+
+from index.bert import Bert
+from index.model_folder import BertShape
+from index.token_batches import TokenBatch
+from index.vectors import Vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+WEIGHTS = "model.safetensors"
+PACKED_BFLOAT16, PACKED_FLOAT32, PLAIN_BFLOAT16 = "packed BERT, bfloat16", "packed BERT, float32", "BERT, bfloat16"
+# Name of the kernel: precision, and whether the weights are packed.
+BERT_KERNELS = {PACKED_BFLOAT16: (torch.bfloat16, True), PACKED_FLOAT32: (torch.float32, True), PLAIN_BFLOAT16: (torch.bfloat16, False)}
+MODEL_KERNELS = {"model, bfloat16": torch.bfloat16, "model, float32": torch.float32}
+# These are public operations of torch no more, but the fastest where they work.
+PACKED = (PACKED_BFLOAT16, PACKED_FLOAT32)
+GPU_KERNELS = {"model, float16": torch.float16, "model, bfloat16": torch.bfloat16, "model, float32": torch.float32}
+
+
+class Kernel(Protocol):
+    """The port: tokens to vectors. Called by several threads at once."""
+
+    def __call__(self, batch: TokenBatch) -> Vectors:
+        """Unit vectors of shape (texts, dimensions)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BertKernel:
+    """A BERT-like encoder without the transformers library, on the CPU."""
+
+    bert: Bert
+
+    def __call__(self, batch: TokenBatch) -> Vectors:
+        """Unit vectors of shape (texts, dimensions)."""
+        with torch.inference_mode():
+            vectors: Vectors = self.bert(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)).numpy()
+        return vectors
+
+
+class ModelKernel:
+    """Any sentence-transformers model with a token input, in one precision, where it is (CPU or GPU)."""
+
+    def __init__(self, model: "SentenceTransformer", precision: torch.dtype) -> None:
+        self._model = model if precision == torch.float32 else deepcopy(model).to(precision)
+        self._device = model.device
+
+    def __call__(self, batch: TokenBatch) -> Vectors:
+        """Unit vectors of shape (texts, dimensions): copied in without waiting, and back once."""
+        real = torch.arange(batch.ids.shape[1]) < torch.from_numpy(batch.lengths)[:, None]
+        features = {"input_ids": torch.from_numpy(batch.ids), "attention_mask": real.long()}
+        if self._device.type == "cuda":
+            features = {name: tensor.pin_memory().to(self._device, non_blocking=True) for name, tensor in features.items()}
+        with torch.inference_mode():
+            found = self._model(features)["sentence_embedding"]
+            vectors: Vectors = normalize(found.float(), dim=1).cpu().numpy()
+        return vectors
+
+
+def bert_kernel(name: str, shape: BertShape, folder: Path) -> BertKernel:
+    """The kernel of that name from the weights in a model's folder."""
+    precision, packed = BERT_KERNELS[name]
+    weights = {key.removeprefix("bert.").removeprefix("roberta."): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
+    return BertKernel(Bert(shape, weights, precision, packed=packed))
+
+
+Makers = Mapping[str, Callable[[], Kernel]]
+
+
+def candidates(model: "SentenceTransformer", shape: BertShape | None, folder: Path | None) -> Sequence[Makers]:
+    """What may be tried for a model, in groups, the most promising first; `shape` is None when it is no BERT."""
+    of_model: dict[str, Callable[[], Kernel]] = {
+        name: partial(ModelKernel, model, precision) for name, precision in (GPU_KERNELS if on_gpu(model) else MODEL_KERNELS).items()
+    }
+    if on_gpu(model) or not shape or not folder or not (folder / WEIGHTS).is_file():
+        return [of_model]
+    of_bert: dict[str, Callable[[], Kernel]] = {name: partial(bert_kernel, name, shape, folder) for name in BERT_KERNELS}
+    return [{name: of_bert.pop(name) for name in PACKED}, of_bert | of_model]
+
+
+def on_gpu(model: "SentenceTransformer") -> bool:
+    """Whether the library put the model on a GPU."""
+    return bool(model.device.type == "cuda")
+
+
+def gpu_name() -> str:
+    """The model of the GPU that torch finds; empty when there is none."""
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else ""
