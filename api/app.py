@@ -9,7 +9,21 @@ from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry
 
-from api import answers, documents, evaluations, freshness, health, intake, key_routes, openapi, plans, problems, releases, search
+from api import (
+    answers,
+    documents,
+    duplicates,
+    evaluations,
+    freshness,
+    health,
+    intake,
+    key_routes,
+    openapi,
+    plans,
+    problems,
+    releases,
+    search,
+)
 from api.freshness import Freshness
 from api.keys import Keys
 from api.platform import Platform
@@ -36,6 +50,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     evaluations.get_evaluation,
     plans.plan,
     freshness.freshness,
+    duplicates.duplicates,
     key_routes.create_key,
     key_routes.list_keys,
     key_routes.revoke_key,

@@ -173,10 +173,12 @@ def status(doc_id: str | None = None, /, *, session: Here) -> Outcome:
 
 @app.command
 def plan(*paths: Annotated[str, Parameter(required=True)], session: Here) -> Outcome:
-    """Show what adding paths or sources would change, embed and cost; changes nothing."""
+    """Show what adding paths, or a sweep of a source by its name or URI, would change, embed and cost; changes nothing."""
     # The server has another working folder: what names a place on this machine goes as a full path.
     places = [path if "://" in path else str(Path(path).expanduser().absolute()) for path in paths]
-    return Outcome(session.client.post("/v1/plans", {"paths": places}), terminal.facts)
+    is_source = len(paths) == 1 and "/" not in paths[0] and not Path(paths[0]).expanduser().exists()
+    asked: Json = {"source": paths[0]} if is_source else {"paths": places}
+    return Outcome(session.client.post("/v1/plans", asked), terminal.facts)
 
 
 @app.command

@@ -23,6 +23,7 @@ import httpx
 
 from index.errors import BadRequest, GroundworkError, Misconfigured, Rejected, Unavailable
 from index.settings import Settings
+from tasks.formats.kinds import SUFFIXES
 
 Json = dict[str, Any]
 
@@ -32,13 +33,6 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 SEGMENT_DOCUMENTS = 200
 # The platform takes no larger document: reading a 10 GB file only to be refused helps nobody.
 FILE_BYTES = 32 * 1024 * 1024
-SUFFIXES = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".rst": "text/plain",
-    ".text": "text/plain",
-    ".xhtml": "application/xhtml+xml",
-}
 
 
 class Refused(GroundworkError):

@@ -239,6 +239,25 @@ class EvaluationReply(msgspec.Struct):
     url: str
 
 
+class FoldedReply(msgspec.Struct):
+    """A canonical document, and how many others say the same."""
+
+    doc_id: str
+    aliases: int
+
+
+class DuplicatesReply(msgspec.Struct):
+    """What was folded: `passages_not_repeated` of `documents` are not shown twice; `embeddings_saved` strings had a vector already."""
+
+    documents: int
+    canonical_documents: int
+    passages_not_repeated: int
+    passages: int
+    embedded_strings: int
+    embeddings_saved: int
+    largest: list[FoldedReply]
+
+
 class LevelReply(msgspec.Struct):
     """Seconds from acceptance until `count` writes of one source were searchable, or gone."""
 

@@ -11,6 +11,7 @@ from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
+from flows.alarms import ensure_automation
 from flows.evaluate import evaluate
 from flows.maintain import maintain
 from flows.rollback import rollback
@@ -90,6 +91,7 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings()
     wait_for_server(settings.prefect_url)
+    ensure_automation()
     serve(*deployments(settings), pause_on_shutdown=False, print_starting_message=False)
 
 

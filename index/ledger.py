@@ -67,6 +67,13 @@ class Ledger:
         rows = self._table.search().where(tables.one_of("duplicate_of", doc_ids)).select([*_BRIEF, *_LONG]).limit(tables.ALL).to_arrow()
         return {entry.doc_id: entry for entry in _entries(rows)}
 
+    def aliases(self) -> list[tuple[str, str, int]]:
+        """Each alias with its canonical document, and how many passages it has."""
+        self._table.checkout_latest()
+        columns = ["doc_id", "duplicate_of", "chunks"]
+        rows = self._table.search().where("duplicate_of IS NOT NULL").select(columns).limit(tables.ALL).to_arrow()
+        return list(zip(*(rows[name].to_pylist() for name in columns), strict=True))
+
     def canonicals(self) -> Iterator[tuple[str, list[int]]]:
         """Id and bands of each document whose passages stand for themselves."""
         self._table.checkout_latest()

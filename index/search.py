@@ -65,6 +65,11 @@ class View:
         rows = self._table.search().where(col("doc_id") == lit(doc_id)).select(list(SHOWN)).limit(100_000).to_arrow().to_pylist()
         return sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal)
 
+    def texts(self) -> tuple[int, int]:
+        """How many passages there are, and how many different strings were embedded for them. Reads a column: not for each request."""
+        hashes = self._table.search().select(["text_hash"]).limit(tables.ALL).to_arrow()["text_hash"]
+        return len(hashes), len(hashes.unique())
+
     def _rows(self, query: Any, limit: int, condition: str | None, score: str) -> list[dict[str, Any]]:
         query = query.limit(limit).select([*SHOWN, score])
         if condition:

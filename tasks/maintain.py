@@ -64,6 +64,7 @@ def maintain(store: Store, now: datetime) -> Maintenance:
         freed += table.clean(GRACE)
     folded += ["documents"] if _folded(store.ledger.fold) else []
     freed += store.ledger.clean(GRACE)
+    store.inbox.clean(ORIGINALS_GRACE)
     return Maintenance(tuple(folded), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
 
 
