@@ -15,7 +15,9 @@ from evals.bench.options import Options
 from evals.bench.platform import PlatformFailed
 from index.errors import Misconfigured
 
-PARTS = ("embed", "parse", "search", "releases", "ingest", "serve", "quality")
+PARTS = ("embed", "parse", "chunking", "pipeline", "search", "releases", "growth", "ingest", "freshness", "pressure", "serve", "quality")
+# Need a network and minutes before they begin: only run by name.
+BY_NAME = ("peers",)
 OUT = Path("bench.json")
 
 
@@ -51,14 +53,20 @@ def run(part: str, options: Options) -> list[Figure]:
 def parser() -> argparse.ArgumentParser:
     """What may be set."""
     found = argparse.ArgumentParser(prog="python -m evals.bench", description=__doc__)
-    found.add_argument("--part", choices=PARTS, help="default: all")
-    found.add_argument("--rows", type=positive, help="chunks in the index of `search` (20000) and at the start of `releases` (20000)")
+    found.add_argument("--part", choices=(*PARTS, *BY_NAME), help=f"default: all but {', '.join(BY_NAME)}")
+    found.add_argument(
+        "--rows",
+        type=positive,
+        help="chunks in the index of `search` (20000) and at the start of `releases` (20000), passages of `pipeline` (20000), "
+        "documents in bulk of `freshness` (2000)",
+    )
     found.add_argument(
         "--docs",
         type=positive,
-        help="documents of `ingest` (500) and `serve` (300), passages of `embed` (256), batches of `releases` (500)",
+        help="documents of `ingest` (500), `serve` (300), `freshness` (1667), `growth` at most (100000) and `pressure` (20000), "
+        "passages of `embed` (256), batches of `releases` (500)",
     )
-    found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text to embed, ingest and serve")
+    found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text of the others")
     found.add_argument("--out", type=Path, default=OUT, help=f"the file of the figures (default {OUT})")
     return found
 

@@ -1,8 +1,9 @@
 """A made-up corpus of any size: texts, an embedder that costs nothing, and an index filled with rows."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
+from time import perf_counter
 from zlib import crc32
 
 import numpy as np
@@ -12,10 +13,11 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from index.chunks import Chunk
 from index.documents import Draft, Entry, content_hash
-from index.embedder import Vectors
+from index.embedder import Places, Vectors, bundled_path
 from index.releases import Release
 from index.store import Store
 from tasks.chunk import Chunker
+from tasks.dedupe import fingerprint
 from tasks.plan import ChunkChanges
 from tasks.prepare import Prepared, Timings, Tools
 from tasks.publish import Publisher
@@ -40,6 +42,7 @@ class HashingEmbedder:
     fingerprint = f"hashing{DIMENSIONS}"
     dimensions = DIMENSIONS
     max_tokens = 256
+    kernel = "hashing"
 
     def __init__(self) -> None:
         self._tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106 - a token of text, no secret
@@ -51,6 +54,10 @@ class HashingEmbedder:
         for row, text in zip(counts, texts, strict=True):
             np.add.at(row, [crc32(word.encode()) % DIMENSIONS for word in text.split()], 1)
         return unit(counts)
+
+    def embed_stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
+        """All of them at once."""
+        yield np.arange(len(texts)), self.embed(texts)
 
     def embed_query(self, text: str) -> Vectors:
         """The vector of one question, shape (384,), norm 1."""
@@ -82,6 +89,33 @@ class TrustingContract(Contract):
         """Nothing."""
         del owners, vectors
         return []
+
+
+class ModellessEmbedder(HashingEmbedder):
+    """The same with the tokenizer of the bundled model, so that passages are cut as they are for it.
+
+    `passages` were embedded in `seconds`.
+    """
+
+    def __init__(self) -> None:
+        self._tokenizer = Tokenizer.from_file(str(bundled_path() / "tokenizer.json"))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.seconds = 0.0
+        self.passages = 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages, shape (len(texts), 384), norm 1."""
+        began = perf_counter()
+        vectors = super().embed(texts)
+        self.seconds += perf_counter() - began
+        self.passages += len(texts)
+        return vectors
+
+
+def modelless_tools(embedder: ModellessEmbedder) -> Tools:
+    """All as it is shipped, but for the model."""
+    return Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), Contract(DIMENSIONS, embedder.max_tokens))
 
 
 def tools() -> Tools:
@@ -119,22 +153,26 @@ def random_centres(rows: int, rng: np.random.Generator) -> Vectors:
     return unit(rng.standard_normal((max(1, rows // ROWS_PER_CENTRE), DIMENSIONS), dtype=np.float32))
 
 
-def fill(store: Store, publisher: Publisher, passages: Sequence[str], vectors: Vectors, ledger: bool = True) -> Release:
+def fill(store: Store, publisher: Publisher, passages: Sequence[str], vectors: Vectors, ledger: bool = True, first: int = 0) -> Release:
     """Puts one document a passage into the index; all are visible in the release that is returned.
 
     The rows do not pass the inbox and the pipeline, and only the last of them the checks of a release.
     Without `ledger` only the last of them are in the ledger: enough to search, too little to write on.
+    The documents are numbered from `first`.
     """
-    chunks = [_chunk(number, text) for number, text in enumerate(passages)]
+    chunks = [_chunk(number, text) for number, text in enumerate(passages, first)]
     made = {chunk.text_hash: vector for chunk, vector in zip(chunks, vectors, strict=True)}
     most, last = chunks[:-CHECKED], tuple(chunks[-CHECKED:])
     for start in range(0, len(most), SLICE):
         piece = most[start : start + SLICE]
         publisher.table.upsert(piece, made)
         if ledger:
-            store.ledger.write([_entry(chunk, store.log.state.newest + 1) for chunk in piece])
-    entries = tuple(_entry(chunk, 0) for chunk in last)
-    return publisher.publish(Prepared(entries, (), (), 0, ChunkChanges(last, (), len(last)), made, {}, len(last), {}, Timings()))
+            entries = [_entry(chunk, store.log.state.newest + 1) for chunk in piece]
+            store.ledger.write(entries)
+            for entry in entries:
+                publisher.canonicals.add(entry.doc_id, entry.bands or ())
+    rest = tuple(_entry(chunk, 0) for chunk in last)
+    return publisher.publish(Prepared(rest, (), (), 0, ChunkChanges(last, (), len(last)), made, {}, len(last), {}, Timings()))
 
 
 def _chunk(number: int, text: str) -> Chunk:
@@ -178,4 +216,5 @@ def _entry(chunk: Chunk, release: int) -> Entry:
         indexed_revision=chunk.revision,
         indexed_hash=digest,
         text=chunk.text,
+        bands=fingerprint(chunk.text).bands,
     )

@@ -142,14 +142,15 @@ def coverage(ranked: Sequence[range], answer: Collection[int], budget: int) -> C
 
 
 def sentences(text: Text) -> list[range]:
-    """The tokens of each sentence of running text, as a library that no way uses sees them."""
+    """The tokens of each sentence outside of tables and code, as a library that no way uses sees them."""
     found, at = [], 0
     for sentence in sentencex.segment(LANGUAGE, text.parsed.text):
         words = sentence.strip()
         if words and (start := text.parsed.text.find(words, at)) >= 0:
             at = start + len(words)
             found.append(text.tokens(start, at))
-    return found
+    taken = blocks(text)
+    return [unit for unit in found if not any(unit.start < block.stop and block.start < unit.stop for block in taken)]
 
 
 def blocks(text: Text) -> list[range]:

@@ -31,10 +31,12 @@ class PlatformFailed(Exception):
 
 
 class RunningPlatform:
-    """A platform that is up. Safe to share between threads."""
+    """A platform that is up. Safe to share between threads. `process` is the first of its processes (0: not known)."""
 
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, process: int = 0) -> None:
         self.home = home
+        self.process = process
+        self._url = url
         key = (home / "admin.key").read_text(encoding="utf-8").strip()
         self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=CALL_S, trust_env=False)
 
@@ -42,9 +44,17 @@ class RunningPlatform:
         """Ends the connections; the platform goes on."""
         self._client.close()
 
+    def another_client(self) -> "RunningPlatform":
+        """The same platform with connections of its own; `close` it."""
+        return RunningPlatform(self.home, self._url, self.process)
+
+    def request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """A reply, whatever its status."""
+        return self._client.request(method, path, **request)
+
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The JSON of a reply; `PlatformFailed` unless it is a 2xx."""
-        reply = self._client.request(method, path, **request)
+        reply = self.request(method, path, **request)
         if not reply.is_success:
             raise PlatformFailed(f"{method} {path}: {reply.status_code} {reply.text[:500]}")
         return reply.json()
@@ -57,8 +67,7 @@ class RunningPlatform:
     def accept(self, drafts: Sequence[Draft]) -> None:
         """Hands the documents in, some hundreds a request; they are durable when this returns."""
         for start in range(0, len(drafts), BULK_DOCUMENTS):
-            body = b"\n".join(_line(draft) for draft in drafts[start : start + BULK_DOCUMENTS])
-            reply = self.call("POST", "/v1/documents", content=body, headers={"Content-Type": "application/x-ndjson"})
+            reply = self.call("POST", "/v1/documents", **bulk(drafts[start : start + BULK_DOCUMENTS]))
             if reply["rejected"]:
                 raise PlatformFailed(f"documents were rejected: {reply['rejected'][:3]}")
 
@@ -77,17 +86,17 @@ class RunningPlatform:
 
 
 @contextmanager
-def started() -> Iterator[RunningPlatform]:
-    """An empty platform that is ready, in a temporary folder; it is stopped in the end."""
+def started(**more: str) -> Iterator[RunningPlatform]:
+    """An empty platform that is ready, in a temporary folder, with `more` settings by name; it is stopped in the end."""
     with TemporaryDirectory(prefix="groundwork-bench-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         port, prefect_port = free_ports(2)
-        settings = {"HOME": folder, "PORT": str(port), "PREFECT_PORT": str(prefect_port), "SAMPLE": "0"}
+        settings = {"HOME": folder, "PORT": str(port), "PREFECT_PORT": str(prefect_port), "SAMPLE": "0", **more}
         with (home / CONSOLE).open("wb") as console:
             process = subprocess.Popen(command(settings), stdout=console, stderr=console, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
         try:
             _wait_until_ready(process, home / CONSOLE)
-            platform = RunningPlatform(home, f"http://127.0.0.1:{port}")
+            platform = RunningPlatform(home, f"http://127.0.0.1:{port}", process.pid)
             try:
                 yield platform
             finally:
@@ -102,6 +111,11 @@ def command(settings: Mapping[str, str]) -> list[str]:
     unset = [part for name in (*others, "PREFECT_API_URL") for part in ("-u", name)]
     values = [f"GROUNDWORK_{name}={value}" for name, value in settings.items()]
     return ["/usr/bin/env", *unset, *values, sys.executable, "-m", "deployments.local", "--with-parent"]
+
+
+def bulk(drafts: Sequence[Draft]) -> dict[str, Any]:
+    """What a request that hands in these documents has beside its method and path."""
+    return {"content": b"\n".join(_line(draft) for draft in drafts), "headers": {"Content-Type": "application/x-ndjson"}}
 
 
 def free_ports(count: int) -> list[int]:

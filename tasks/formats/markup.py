@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EncodingDetector
 from bs4.exceptions import ParserRejectedMarkup
-from markdown_it import MarkdownIt
 from markdownify import ATX, MarkdownConverter
 
 from index.errors import Rejected
 from tasks.formats.decode import decode
 from tasks.formats.parsed import Parsed
+from tasks.outline import headings
 
 MAX_DEPTH = 500
 _NOT_CONTENT = ("script", "style", "template", "noscript", "svg", "iframe", "head", "title")
@@ -49,11 +48,7 @@ def tidy(markdown: str) -> str:
 
 def first_heading(text: str) -> str | None:
     """The first heading near the beginning of Markdown."""
-    tokens = MarkdownIt("commonmark").parse(text[:20_000])
-    for opening, inline in pairwise(tokens):
-        if opening.type == "heading_open":
-            return inline.content.strip() or None
-    return None
+    return next((heading.name for heading in headings(text[:20_000])), None) or None
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:

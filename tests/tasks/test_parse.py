@@ -95,7 +95,7 @@ def test_a_content_type_is_read_with_its_charset(header: str, expected: tuple[st
 
 def test_markdown_is_kept_as_it_is_and_named_by_its_first_heading():
     text = "intro\n\n# The *orchard*\n\n## Trees\n"
-    assert parsed(text, "text/markdown") == Parsed("The *orchard*", text, "markdown")
+    assert parsed(text, "text/markdown") == Parsed("The orchard", text, "markdown")
     assert parsed("no heading", "text/markdown").title is None
     assert parsed("```\n# code\n```\n", "text/x-markdown").title is None
 
