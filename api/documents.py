@@ -186,7 +186,7 @@ def _accept_all(platform: Platform, items: Iterable[Draft | Rejection]) -> BulkR
             else:
                 yield item
 
-    accepted = sum(len(platform.store.inbox.accept(segment)) for segment in segments(good()))
+    accepted = platform.store.inbox.accept_all(list(segments(good())))
     if not accepted and not rejected:
         raise BadRequest("the body holds no document: send NDJSON lines with a doc_id each, or multipart/form-data files")
     return BulkReply(accepted, rejected)
@@ -202,4 +202,4 @@ def _replay_one(platform: Platform, doc_id: str, key: Key) -> int:
 
 def _replay(platform: Platform, entries: Iterable[Entry]) -> int:
     drafts = (entry.as_draft(platform.store.originals.get(entry.content_hash)) for entry in entries)
-    return sum(len(platform.store.inbox.accept(segment)) for segment in segments(drafts))
+    return platform.store.inbox.accept_all(list(segments(drafts)))

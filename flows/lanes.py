@@ -12,7 +12,7 @@ MAX_DOCUMENTS = 200
 MAX_BYTES = 4 * 1024 * 1024
 MIN_BYTES = 8 * 1024
 # A single document must not wait long behind a piece of a bulk load, whether or not one has come lately.
-SECONDS_A_PIECE = 1.0
+SECONDS_A_PIECE = 0.7
 SECONDS_A_PIECE_ALONE = 2.0
 ALONE_AFTER_S = 30.0
 FIRST_BYTES_PER_S = 24 * 1024.0

@@ -33,6 +33,8 @@ LONGEST_WAIT_S = 600
 # The backlog is counted at most this often: the bound may be passed by what is accepted in between.
 COUNTED_FOR_S = 1.0
 RATE_OVER_S = 60.0
+# Documents a second, until it has been measured.
+FIRST_RATE = 10.0
 _WITHOUT_CONTENT = [name for name in schema.WRITES.names if name != "content"]
 
 
@@ -93,6 +95,13 @@ class Inbox:
         self._counted = (-math.inf, Backlog(0, 0))
         self._done: list[tuple[float, int]] = []
 
+    def accept_all(self, segments: Sequence[Sequence[Draft]], lane: Lane = "bulk") -> int:
+        """Makes several segments durable, all or (when there is no room, with `Unavailable`) none; returns how many drafts."""
+        drafts = [draft for segment in segments for draft in segment]
+        if drafts:
+            self._check_room(len(drafts), sum(len(draft.content) for draft in drafts))
+        return sum(len(self._accept(segment, lane)) for segment in segments)
+
     def accept(self, drafts: Sequence[Draft], lane: Lane = "bulk") -> list[Write]:
         """Makes the drafts durable as one segment (on disk and synced when this returns).
 
@@ -101,8 +110,11 @@ class Inbox:
         """
         if not drafts:
             return []
+        self._check_room(len(drafts), sum(len(draft.content) for draft in drafts))
+        return self._accept(drafts, lane)
+
+    def _accept(self, drafts: Sequence[Draft], lane: Lane) -> list[Write]:
         size = sum(len(draft.content) for draft in drafts)
-        self._check_room(len(drafts), size)
         now = datetime.now(UTC)
         first = self._reserve(len(drafts), now)
         writes = [Write(draft, first + i, now, lane) for i, draft in enumerate(drafts)]
@@ -225,13 +237,16 @@ class Inbox:
         (self._folder / "rate").write_text(f"{sum(count for _, count in self._done) / spent:.3f}")
 
     def _seconds_until_done(self, documents: int) -> int:
-        """How long so many documents take at the rate of the last minute; the longest wait when nothing moves."""
+        """How long so many documents take at the rate that was measured last; the longest wait when nothing has moved for a while."""
+        rate, moved_at = FIRST_RATE, -math.inf
         with suppress(OSError, ValueError):
             path = self._folder / "rate"
-            rate = float(path.read_text())
-            if rate > 0 and time() - path.stat().st_mtime < RATE_OVER_S:
-                return min(LONGEST_WAIT_S, max(1, math.ceil(documents / rate)))
-        return LONGEST_WAIT_S
+            rate, moved_at = float(path.read_text()), path.stat().st_mtime
+        oldest = next(iter(self.segments()), None)
+        waited_s = time() - max(moved_at, oldest.accepted_at.timestamp()) if oldest else 0.0
+        if waited_s > RATE_OVER_S:
+            return LONGEST_WAIT_S
+        return min(LONGEST_WAIT_S, max(1, math.ceil(documents / max(rate, 0.1))))
 
     def _index(self, name: str) -> tuple[Waiting, ...]:
         try:

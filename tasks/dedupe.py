@@ -7,6 +7,7 @@ similarity of their sets of shingles, here of three words each, in lower case.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -116,8 +117,14 @@ def _shingles(words: Hashes) -> Hashes:
     return mixed
 
 
+@cache
+def _empty_sketch() -> MinHash:
+    """Drawing its permutations anew for each text, always the same, would take longer than the rest."""
+    return MinHash(num_perm=BANDS * ROWS, hashfunc=int)
+
+
 def _bands(shingles: Hashes) -> tuple[int, ...]:
-    sketch = MinHash(num_perm=BANDS * ROWS, hashfunc=int)
+    sketch = _empty_sketch().copy()
     folded = (shingles >> np.uint64(32)) & _FOLD
     for start in range(0, len(folded), HASHED_AT_ONCE):
         sketch.update_batch(folded[start : start + HASHED_AT_ONCE].tolist())

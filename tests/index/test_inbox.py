@@ -1,5 +1,6 @@
 """The inbox: accepted is durable, ordered, and waits until it is acknowledged."""
 
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
@@ -9,7 +10,8 @@ import pytest
 
 from index import schema
 from index.documents import Draft, content_hash
-from index.inbox import Inbox
+from index.errors import Unavailable
+from index.inbox import Inbox, Limits
 
 YEAR_2242 = 8_600_000_000_000_000  # microseconds
 
@@ -138,3 +140,51 @@ def test_a_segment_is_a_plain_arrow_file(folder: Path):
         table = pa.ipc.open_file(file).read_all()
     assert table.schema == schema.WRITES
     assert table["content"].to_pylist() == [b"text"]
+
+
+def test_past_the_bound_nothing_is_taken_and_the_wait_is_honest(folder: Path):
+    inbox = Inbox(folder, Limits(documents=10))
+    assert inbox.accept_all([[Draft(f"d{n}") for n in range(6)]]) == 6
+    with pytest.raises(Unavailable, match="the inbox is full: 6 documents") as refused:
+        inbox.accept_all([[Draft("x")], [Draft(f"e{n}") for n in range(5)]])
+    assert len(waiting_ids(inbox)) == 6
+    assert refused.value.retry_after_s == 1  # 2 documents too many, at 10 a second as long as nothing is measured
+    (folder / "rate").write_text("0.1")
+    with pytest.raises(Unavailable) as slow:
+        inbox.accept([Draft(f"e{n}") for n in range(6)])
+    assert slow.value.retry_after_s == 20
+
+
+def test_a_request_above_the_bound_is_taken_when_nothing_else_waits(folder: Path):
+    inbox = Inbox(folder, Limits(documents=3))
+    assert inbox.accept_all([[Draft(f"d{n}") for n in range(5)]]) == 5
+
+
+def test_the_bound_in_bytes_holds_too(folder: Path):
+    inbox = Inbox(folder, Limits(bytes=100))
+    inbox.accept([Draft("a", content=b"x" * 60)])
+    with pytest.raises(Unavailable, match="the inbox is full"):
+        inbox.accept([Draft("b", content=b"x" * 60)])
+
+
+def test_a_disk_that_is_nearly_full_is_refused_before_it_is_full(folder: Path):
+    inbox = Inbox(folder, Limits(free_bytes=2**62))
+    with pytest.raises(Unavailable, match="the disk is nearly full"):
+        inbox.accept([Draft("a")])
+    assert inbox.is_empty()
+
+
+def test_what_killed_processes_left_half_written_is_removed_after_a_while(folder: Path):
+    inbox = Inbox(folder)
+    (folder / "staging" / "old").write_bytes(b"half")
+    assert inbox.clean(timedelta(hours=1)) == 0
+    assert inbox.clean(timedelta(0)) == 1
+
+
+def test_listing_what_waits_reads_no_content(folder: Path):
+    inbox = Inbox(folder)
+    inbox.accept([Draft("a", content=b"x" * 100)], "express")
+    inbox.accept([Draft("b"), Draft("c")], "bulk")
+    assert (inbox.backlog().documents, inbox.backlog().bytes) == (3, 100)
+    assert [segment.lane for segment in inbox.segments()] == ["express", "bulk"]
+    assert [segment.writes for segment in inbox.segments("bulk")] == [2]
