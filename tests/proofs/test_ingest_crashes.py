@@ -20,7 +20,7 @@ KILLS = 30
 DOCUMENTS = 60
 # What a batch does, in order; after the first four nothing is written to a table yet.
 STEPS = [
-    "take", "ChunkTable.of_documents", "Originals.put", "parse", "Chunker.chunks", "HashingEmbedder.embed", "prepare",
+    "Lanes.next_piece", "ChunkTable.of_documents", "Originals.put_all", "parse", "Chunker.chunks", "HashingEmbedder.embed", "prepare",
     "ChunkTable.upsert", "ChunkTable.delete", "ChunkTable.ensure_full_text", "Publisher._check", "Ledger.write", "Ledger.bury",
     "ChunkTable.tag", "ReleaseLog._insert", "ReleaseLog.append", "Ledger.mark_released", "Publisher.publish", "Inbox.acknowledge",
 ]  # fmt: skip
