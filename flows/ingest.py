@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from time import monotonic
 
 from flows.interrupt import Interrupted, Interruptible
@@ -21,8 +20,6 @@ from tasks.publish import Publisher
 FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
 FOLD_EVERY = 20
-# Merging the indexes takes longer the larger they are: up to a second at 50,000 passages.
-MERGE_EVERY = 10
 PATIENCE_S = 0.5
 GIVES_WAY_AFTER_S = 1.0
 _log = logging.getLogger("groundwork.ingester")
@@ -41,7 +38,6 @@ class Drain:
     _lanes: Lanes = field(init=False)
     _patient: Interruptible = field(init=False)
     _began: float = 0.0
-    _folds: int = 0
     _unfinished: bool = False
     _tries: Counter[Lane] = field(default_factory=Counter)
     _faults: Counter[Lane] = field(default_factory=Counter)
@@ -95,9 +91,7 @@ class Drain:
     def fold(self) -> None:
         """Folds and publishes the folded state. Giving way to somebody else's commit is no failure."""
         self.unfolded = 0
-        self._folds += 1
-        merge = self._folds % MERGE_EVERY == 0
-        for step in (partial(self.publisher.table.fold, merge), partial(self.store.ledger.fold, merge), self.publisher.publish_maintenance):
+        for step in (self.publisher.table.fold, self.store.ledger.fold, self.publisher.publish_maintenance):
             self._giving_way(step)
 
     def _giving_way(self, step: Callable[[], object]) -> None:

@@ -157,9 +157,9 @@ class ChunkTable:
         """Removes versions that no release needs; returns the bytes freed."""
         return tables.clean(self._table, age)
 
-    def fold(self, merge: bool = True) -> None:
-        """Takes the unindexed tail into the indexes and merges small fragments; without `merge`, beside the large indexes."""
-        tables.fold(self._table, merge)
+    def fold(self) -> None:
+        """Takes the unindexed tail into the indexes and merges small fragments."""
+        tables.fold(self._table)
 
     def _select(self, condition: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
         query = self._table.search().where(condition).select(list(columns)).limit(tables.ALL)

@@ -134,10 +134,10 @@ class Ledger:
         """Protects the version that belongs to the newest release from cleanup."""
         tables.move_tag(self._table, RELEASED, version)
 
-    def fold(self, merge: bool = True) -> None:
-        """Merges small fragments and brings the indexes up to date; without `merge`, beside the large ones."""
-        tables.fold(self._table, merge)
-        tables.fold(self._tombstones, merge)
+    def fold(self) -> None:
+        """Merges small fragments and brings the indexes up to date."""
+        tables.fold(self._table)
+        tables.fold(self._tombstones)
 
     def clean(self, age: timedelta) -> int:
         """Removes old versions; returns the bytes freed."""
