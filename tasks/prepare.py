@@ -121,9 +121,9 @@ def prepare(
         gone = [doc_id for doc_id, group in wanted.items() if not group]
         folding = find_aliases(store.ledger, canonicals, texts, gone, known, tools.near_duplicate)
         stored |= table.of_documents([entry.doc_id for entry in folding.moved])
-        wanted = _marked(wanted, folding)
-        wanted |= {entry.doc_id: _standing_for(stored[entry.doc_id], entry.duplicate_of) for entry in folding.moved}
-        changes = chunk_changes(stored, wanted)
+        # Not part of `wanted`: a moved document whose new revision failed keeps what it has.
+        moved_rows = {entry.doc_id: _standing_for(stored[entry.doc_id], entry.duplicate_of) for entry in folding.moved}
+        changes = chunk_changes(stored, _marked(wanted, folding) | moved_rows)
         vectors |= table.vectors_of([chunk.text_hash for chunk in changes.written if chunk.text_hash not in vectors])
     ids = {write.doc_id for write in fresh}
     settled = known | {entry.doc_id: entry for entry in folding.moved}

@@ -140,4 +140,6 @@ def test_an_alias_whose_new_revision_fails_while_its_canonical_document_goes_tak
     bench.put("b", SAME)
     bench.ingest(Draft("a", "delete"), Draft("b", content=b"\x00"))
     assert standing(bench) == {"a": ("deleted", None), "b": ("quarantined", None)}
+    entry = bench.store.ledger.get(["b"], with_text=True)["b"]
+    assert (entry.chunks, entry.text, entry.is_canonical) == (1, SAME, True)
     assert bench.found("great copper mine of Falun") == ["b"]
