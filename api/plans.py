@@ -80,7 +80,7 @@ def plan(platform: NamedDependency[Platform], data: JSONBody[PlanRequest]) -> Sw
     source, is_whole = _source(platform, data)
     embedder = platform.model.get()
     try:
-        found = forecast(platform.store, source, embedder, is_whole)
+        found = forecast(platform.store, source, embedder, platform.settings.chunk_tokens, is_whole)
     except OSError as error:
         raise BadRequest(f"the source can't be read: {error}") from error
     return _reply(source.name, found, _seconds_per_passage(embedder) if found.embed else 0.0)

@@ -10,7 +10,7 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import PrefectException
 
 NAME = "Groundwork: freshness and broken batches"
-EVENTS = {"groundwork.freshness.late", "groundwork.freshness.stuck", "groundwork.batch.stopped"}
+EVENTS = {"groundwork.freshness.late", "groundwork.freshness.stuck", "groundwork.batch.stopped", "groundwork.batch.unusual"}
 DESCRIPTION = (
     "Fires when single documents take longer than the goal, when something waits and nothing moves, and when a batch was stopped "
     "because most of it broke the data contract. Add an action here, such as a notification; this automation is made only once."

@@ -23,7 +23,7 @@ def summary(rows: Sequence[Outcome]) -> str:
 
 def report(rows: Sequence[Outcome]) -> str:
     """A burst: its batches, where the time went, what the data contract said, what was folded and what was set aside."""
-    parts = [f"## {summary(rows)}", *_stopped(rows), _batches(rows[-MAX_ROWS:])]
+    parts = [f"## {summary(rows)}", *_alarms(rows), _batches(rows[-MAX_ROWS:])]
     parts += ["### Where the time went", _table(("step", "seconds"), [(step, f"{spent:.2f}") for step, spent in _steps(rows).items()])]
     parts += _contract(rows) + _folded(rows) + _quarantined(rows)
     return "\n\n".join(parts)
@@ -34,8 +34,9 @@ def counted(number: int, one: str, more: str = "") -> str:
     return f"{number} {one if number == 1 else more or one + 's'}"
 
 
-def _stopped(rows: Sequence[Outcome]) -> list[str]:
-    return [f"> **Release {row.release}: nothing of the batch was indexed.** {row.stopped}" for row in rows if row.stopped]
+def _alarms(rows: Sequence[Outcome]) -> list[str]:
+    stopped = [f"> **Release {row.release}: nothing of the batch was indexed.** {row.stopped}" for row in rows if row.stopped]
+    return stopped + [f"> Release {row.release} is unusual: {'; '.join(row.unusual)}" for row in rows if row.unusual]
 
 
 def _batches(rows: Sequence[Outcome]) -> str:

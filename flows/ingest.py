@@ -83,7 +83,9 @@ class Drain:
 
     def rest(self) -> None:
         """What there is time for when nothing waits: fold what is not, publish what maintenance has folded meanwhile."""
-        if self.unfolded:
+        if self._unfinished:
+            self._giving_way(self.settle)
+        elif self.unfolded:
             self.fold()
         else:
             self._giving_way(self.publisher.publish_maintenance)
@@ -93,6 +95,16 @@ class Drain:
         self.unfolded = 0
         for step in (self.publisher.table.fold, self.store.ledger.fold, self.publisher.publish_maintenance):
             self._giving_way(step)
+
+    def unsettle(self) -> None:
+        """Something else than a batch may have left the tables unfinished: the last release is restored before they are used again."""
+        self._unfinished = True
+
+    def settle(self) -> None:
+        """Takes back what is unfinished."""
+        if self._unfinished:
+            self.publisher.take_over()
+            self._unfinished = False
 
     def _giving_way(self, step: Callable[[], object]) -> None:
         try:
@@ -111,9 +123,7 @@ class Drain:
         return self._lanes.hold_back(piece, slow) if slow else piece
 
     def _index(self, piece: Piece) -> list[Outcome]:
-        if self._unfinished:
-            self.publisher.take_over()
-            self._unfinished = False
+        self.settle()
         if self._faults[piece.lane] < FAULTS_BEFORE_SPLIT:
             self._patient.inner = self.tools.embedder
             tools = replace(self.tools, embedder=self._patient) if piece.lane == "bulk" else self.tools

@@ -9,16 +9,18 @@ from threading import Event
 from time import monotonic
 
 from flows.ingest import Drain
+from flows.rebuild import Rebuilding
 from flows.recorder import Recorder
 from flows.watch import Watcher
 from index.embedder import configured
 from index.errors import Misconfigured, Unavailable
 from index.settings import Settings
 from index.store import Store, open_store
-from tasks.chunk import Chunker
+from tasks.chunk import chunker_for
 from tasks.discover import SampleSource, sources
 from tasks.prepare import Tools
 from tasks.publish import Publisher
+from tasks.rebuild import needed
 from tasks.sweep import sweep
 from tasks.validate import Contract, thresholds
 
@@ -55,7 +57,8 @@ def main() -> None:
         _mark_ready(settings)
         watcher = Watcher(store, sources(settings.sources, settings.sample, settings.home))
         watcher.start()
-        run(Drain(store, publisher, tools, stop.is_set, stop.wait), recorder, settings, stop)
+        drain = Drain(store, publisher, tools, stop.is_set, stop.wait)
+        run(drain, Rebuilding(drain, needed(store, publisher, tools)), recorder, settings, stop)
         watcher.stop()
         tools.parsers.close()
         recorder.stop(RECORDING_ENDS_WITHIN_S)
@@ -71,16 +74,17 @@ def make_tools(settings: Settings, stop: Event) -> Tools:
             _log.warning("%s; trying again", error)
             if stop.wait(SERVICE_POLL_S):
                 sys.exit()
-    chunker = Chunker(embedder.tokenizer(), embedder.max_tokens)
+    chunker = chunker_for(embedder, settings.chunk_tokens)
     contract = Contract(embedder.dimensions, embedder.max_tokens, thresholds(settings.contract))
     return Tools(embedder, chunker, contract, near_duplicate=settings.near_duplicate)
 
 
-def run(drain: Drain, recorder: Recorder, settings: Settings, stop: Event) -> None:
-    """Batch after batch while there is work; folds when there is none, or when it is due."""
+def run(drain: Drain, rebuilding: Rebuilding, recorder: Recorder, settings: Settings, stop: Event) -> None:
+    """Batch after batch while there is work, and a piece of a rebuild after each; folds when there is none, or when it is due."""
     idle_since = monotonic()
     while not stop.is_set():
         outcomes = drain.next_batch()
+        rebuilding.go_on()
         if outcomes:
             recorder.record(outcomes)
             drain.fold_if_due()
@@ -91,7 +95,8 @@ def run(drain: Drain, recorder: Recorder, settings: Settings, stop: Event) -> No
             if monotonic() - idle_since > IDLE_S:
                 drain.rest()
                 idle_since = monotonic()
-        stop.wait(POLL_S)
+        if not rebuilding.is_under_way:
+            stop.wait(POLL_S)
 
 
 def sweep_sample(store: Store, settings: Settings) -> None:

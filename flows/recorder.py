@@ -29,6 +29,7 @@ LONGEST_S = 300.0
 TRY_AGAIN_S = 2.0
 MAX_TASK_RUNS = 30
 BATCH_STOPPED = "groundwork.batch.stopped"
+BATCH_UNUSUAL = "groundwork.batch.unusual"
 _log = logging.getLogger("groundwork.recorder")
 
 
@@ -130,12 +131,14 @@ def _record_tasks(client: SyncPrefectClient, run: FlowRun, outcomes: Sequence[Ou
 
 
 def _raise_alarms(client: SyncPrefectClient, outcomes: Sequence[Outcome]) -> None:
-    """An event for each stopped batch, that automations can act upon."""
+    """An event for each batch that was stopped, or is unusual, that automations can act upon."""
     for outcome in outcomes:
-        if outcome.stopped:
+        detail = outcome.stopped or "; ".join(outcome.unusual)
+        if detail:
             resource = {"prefect.resource.id": "groundwork.index", "prefect.resource.name": "Groundwork"}
-            payload = {"detail": outcome.stopped, "documents": outcome.documents, "release": outcome.release}
-            event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": BATCH_STOPPED, "resource": resource}
+            kind = BATCH_STOPPED if outcome.stopped else BATCH_UNUSUAL
+            payload = {"detail": detail, "documents": outcome.documents, "release": outcome.release}
+            event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": kind, "resource": resource}
             httpx.post(f"{str(client.api_url).rstrip('/')}/events", json=[event | {"payload": payload}], timeout=10.0).raise_for_status()
 
 

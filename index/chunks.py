@@ -103,6 +103,12 @@ class ChunkTable:
             found.setdefault(row["doc_id"], []).append(chunk_from_row(row))
         return {doc_id: tuple(chunks) for doc_id, chunks in found.items()}
 
+    def passages(self) -> pa.Table:
+        """How many passages each document has at the head: doc_id, chunks."""
+        rows = self._table.search().select(["doc_id"]).limit(tables.ALL).to_arrow().select(["doc_id"])
+        counts = rows.group_by("doc_id").aggregate([([], "count_all")]).rename_columns(["doc_id", "chunks"])
+        return counts.set_column(1, "chunks", counts["chunks"].cast(pa.int32()))
+
     def vectors_of(self, text_hashes: Sequence[str]) -> dict[str, Vectors]:
         """Vectors already made in this generation, by the hash of the embedded text."""
         if not text_hashes:

@@ -60,7 +60,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the ledger: the newest processed revision of one document."""
+    """A row of the ledger: the newest processed revision of one document.
+
+    `text`, its `form` and its `pages` are as `tasks.parse` gave them, for the revision that is in the index.
+    """
 
     doc_id: str
     revision: int
@@ -79,6 +82,8 @@ class Entry:
     indexed_revision: int | None
     indexed_hash: str | None
     text: str | None
+    form: Literal["markdown", "text"] | None = None
+    pages: tuple[tuple[int, int], ...] = ()
     bands: tuple[int, ...] | None = None
 
     @property

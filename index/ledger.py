@@ -15,7 +15,7 @@ from index import schema, tables
 from index.documents import Entry, State
 
 RELEASED = "released"
-_LONG = ("text", "bands")
+_LONG = ("text", "form", "pages", "bands")
 _BRIEF = [column.name for column in fields(Entry) if column.name not in _LONG]
 
 
@@ -81,6 +81,12 @@ class Ledger:
         for batch in query.to_batches():
             yield from zip(batch["doc_id"].to_pylist(), batch["bands"].to_pylist(), strict=True)
 
+    def indexed(self) -> pa.Table:
+        """Documents that have passages: doc_id, indexed_revision, duplicate_of."""
+        self._table.checkout_latest()
+        columns = ["doc_id", "indexed_revision", "duplicate_of"]
+        return self._table.search().where("indexed_revision IS NOT NULL").select(columns).limit(tables.ALL).to_arrow().select(columns)
+
     def counts(self) -> dict[str, int]:
         """How many documents are in each state."""
         self._table.checkout_latest()
@@ -110,6 +116,11 @@ class Ledger:
         if entries:
             rows = pa.Table.from_pylist([asdict(entry) for entry in entries], schema=schema.DOCUMENTS)
             self._table.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def set_chunks(self, counts: pa.Table) -> None:
+        """Sets how many passages documents have: doc_id, chunks."""
+        if counts.num_rows:
+            self._table.merge_insert("doc_id").when_matched_update_all().execute(counts)
 
     def bury(self, revisions: dict[str, int], release: int) -> None:
         """Hides the documents in each release made before `release`."""
@@ -149,5 +160,6 @@ def _entries(rows: pa.Table) -> list[Entry]:
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    bands = row.get("bands")
-    return Entry(**(row | {"text": row.get("text"), "bands": tuple(bands) if bands is not None else None}))
+    bands, pages = row.get("bands"), row.get("pages") or ()
+    long = {"text": row.get("text"), "form": row.get("form"), "pages": tuple((start, number) for start, number in pages)}
+    return Entry(**(row | long | {"bands": tuple(bands) if bands is not None else None}))

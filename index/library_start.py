@@ -1,8 +1,12 @@
 """Starting a model by its library: checks the kernels against it and times them, unless the choice is known."""
 
 import hashlib
+import json
+import logging
 import os
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +43,28 @@ def library_start(name: str, path: str, folder: Path | None, cores: int, known: 
     if known is None or known.fingerprint != start.facts.fingerprint:
         known = start.chosen()
     return start.engine(known), tokenizer, known
+
+
+def measured_choice(name: str, path: str, folder: Path, cores: int) -> Choice:
+    """What there is to remember of a model, found in a process of its own: the library would leave a gigabyte of memory behind."""
+    command = [sys.executable, "-m", __name__, name, path, str(folder), str(cores)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own program
+    answer = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {"error": f"measuring the kernels ended with {done.returncode}"}
+    if "error" in answer:
+        raise Misconfigured(answer["error"])
+    return Choice(**answer)
+
+
+def main() -> None:
+    """Prints the choice for a model as JSON, or what is wrong: `python -m index.library_start NAME PATH FOLDER CORES`."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    name, path, folder, cores = sys.argv[1:]
+    try:
+        model = _load(path, name)
+        answer = asdict(LibraryStart(model, _tokenizer(model), Path(folder), int(cores)).chosen())
+    except Misconfigured as error:
+        answer = {"error": str(error)}
+    print(json.dumps(answer), flush=True)
 
 
 class LibraryStart:
@@ -112,3 +138,7 @@ def _fingerprint(model: "SentenceTransformer", tokenizer: Tokenizer, max_tokens:
         digest.update(name.encode())
         digest.update(weights.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    main()

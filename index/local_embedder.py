@@ -50,8 +50,8 @@ class LocalEmbedder:
 def open_local(model: str | None = None, threads: int | None = None, home: Path | None = None) -> LocalEmbedder:
     """Loads a model; raises `Misconfigured` when it can't be loaded.
 
-    The first start loads the library, and checks and times the kernels (12 s); the choice is remembered in `home`, and
-    later starts only read the weights (3 s). Without a `home` every start is a first one.
+    The first start loads the library, and checks and times the kernels (12 s), in another process; the choice is remembered in
+    `home`, and later starts only read the weights (3 s). Without a `home` every start is a first one, in this process.
 
     Args:
         model: name or path of a sentence-transformers model; None is the bundled all-MiniLM-L6-v2, which needs no network.
@@ -65,13 +65,16 @@ def open_local(model: str | None = None, threads: int | None = None, home: Path 
     choices = Choices(home / CHOICES_FILE) if home and folder else None
     key = machine_key(model_folder.digest(folder), cores, gpu_name()) if folder else ""
     known = choices.get(key) if choices else None
+    if choices and folder and known is None:
+        from index.library_start import measured_choice
+
+        known = measured_choice(name, str(folder), folder, cores)
+        choices.put(key, known)
     embedder = _without_library(name, folder, known, cores) if folder and known else None
     if embedder is None:
         from index.library_start import library_start
 
         embedder = LocalEmbedder(name, *library_start(name, str(folder or model), folder, cores, known))
-    if choices and known is None:
-        choices.put(key, embedder.choice)
     _log.info("%s %s runs on the kernel “%s”, %d cores", name, embedder.fingerprint, embedder.kernel, cores)
     return embedder
 

@@ -37,8 +37,8 @@ def chunks(dimensions: int) -> pa.Schema:
     )
 
 
-# The ledger: one row a document, its newest processed revision. `text` and `indexed_*` belong to
-# the revision that is in the index, which a quarantined newer revision leaves as it was.
+# The ledger: one row a document, its newest processed revision. `text`, `form`, `pages` and `indexed_*` belong
+# to the revision that is in the index, which a quarantined newer revision leaves as it was.
 DOCUMENTS = pa.schema(
     [
         _required("doc_id", pa.string()),
@@ -58,7 +58,19 @@ DOCUMENTS = pa.schema(
         pa.field("indexed_revision", pa.int64()),
         pa.field("indexed_hash", pa.string()),
         pa.field("text", pa.string()),
+        pa.field("form", pa.string()),
+        pa.field("pages", pa.list_(pa.list_(pa.int64(), 2))),
         pa.field("bands", pa.list_(pa.int64())),
+    ]
+)
+
+# How far a generation is that is being built: the facts of the ledger that its passages were made from.
+REBUILT = pa.schema(
+    [
+        _required("doc_id", pa.string()),
+        _required("indexed_revision", pa.int64()),
+        pa.field("duplicate_of", pa.string()),
+        _required("chunks", pa.int32()),
     ]
 )
 

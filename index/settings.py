@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     embedder_url: str | None = None
     embedder_key: SecretStr | None = None
     embedder_price: float = Field(default=0.0, ge=0, description="What a million tokens cost at the embedding service.")
+    chunk_tokens: int = Field(default=256, ge=64, description="The longest passage, title and headings included.")
     near_duplicate: float = Field(default=0.85, ge=0, le=1)
     contract: Path | None = Field(default=None, description="A TOML file with thresholds of the data contract.")
     inbox_documents: int = Field(default=200_000, ge=1)

@@ -1,5 +1,6 @@
 """Wires the parts of one index together; everybody opens it through here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
 from index.originals import Originals
+from index.rebuilds import Rebuilt
 from index.releases import ReleaseLog
 from index.search import Reader
 
@@ -36,6 +38,14 @@ class Store:
         """The rows of a generation that some release has."""
         release = next(release for release in self.log.all() if release.generation == generation)
         return self.chunk_table(generation, release.dimensions)
+
+    def rebuilt(self, generation: str) -> Rebuilt:
+        """How far the rebuild of a generation is; made on first use."""
+        return Rebuilt(self.db, generation)
+
+    def drop_generations_but(self, kept: Iterable[str]) -> None:
+        """Removes what is stored of other generations."""
+        tables.drop_all_but(self.db, ("chunks_", "rebuilt_"), frozenset(kept))
 
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""

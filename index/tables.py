@@ -1,6 +1,6 @@
 """Opens LanceDB tables; makes them on first use."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import cast
@@ -16,11 +16,17 @@ from lancedb.table import LanceTable
 ALL = 2**31 - 1
 # Fragments of this many rows are left alone by folding.
 TAIL_ROWS = 4096
+# Bytes, per process.
+INDEX_CACHE = 256 * 1024 * 1024
+METADATA_CACHE = 64 * 1024 * 1024
 
 
 def connect(uri: str) -> DBConnection:
-    """A connection to the index; the folder is made on first use."""
-    return lancedb.connect(uri)
+    """A connection to the index; the folder is made on first use.
+
+    Its caches are bounded: each small commit leaves some of its metadata in them, and LanceDB's own bound is 7 GB.
+    """
+    return lancedb.connect(uri, session=lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=METADATA_CACHE))
 
 
 def exists(db: DBConnection, name: str) -> bool:
@@ -51,6 +57,14 @@ def open_existing(db: DBConnection, name: str) -> LanceTable:
     return cast(LanceTable, db.open_table(name))
 
 
+def drop_all_but(db: DBConnection, prefixes: Sequence[str], kept: Collection[str]) -> None:
+    """Removes the tables whose name is one of the prefixes and something that is not `kept`."""
+    for name in db.list_tables(limit=10_000).tables:
+        rest = next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), None)
+        if rest is not None and rest not in kept:
+            db.drop_table(name)
+
+
 def fold(table: LanceTable) -> None:
     """Takes new rows into the indexes and merges the small fragments at the tail.
 
@@ -71,10 +85,10 @@ def clean(table: LanceTable, age: timedelta) -> int:
 
 
 def move_tag(table: LanceTable, tag: str, version: int) -> None:
-    """Points the tag at the version, whether or not it existed."""
-    if tag in table.tags.list():
+    """Points the tag at the version, whether or not it existed. Not by listing them: that reads a file for each retained release."""
+    try:
         table.tags.update(tag, version)
-    else:
+    except RuntimeError:  # there is none of that name
         table.tags.create(tag, version)
 
 

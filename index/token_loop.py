@@ -49,18 +49,19 @@ GPU_PACE = Pace(workers=2, budget=65_536, window=16_384, question_threads=1)
 
 @dataclass(frozen=True, slots=True)
 class TokenInput:
-    """How texts become a model's tokens: what is put before each, where it is cut, and the id that fills up a batch."""
+    """How texts become a model's tokens: what is put before each, how many at `most`, and the id that fills up a batch."""
 
     tokenizer: Tokenizer
     prompt: str
     pad: int
+    most: int
 
     @classmethod
     def cut(cls, tokenizer: Tokenizer, max_tokens: int, prompt: str, pad: int) -> "TokenInput":
         """With a copy of the tokenizer that cuts at `max_tokens`."""
         copy = Tokenizer.from_str(tokenizer.to_str())
         copy.enable_truncation(max_tokens)
-        return cls(copy, prompt, pad)
+        return cls(copy, prompt, pad, max_tokens)
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text."""
@@ -84,7 +85,7 @@ class TokenLoop:
 
     def question(self, text: str) -> Vectors:
         """The vector of one text, computed by the thread that asks: waking another one costs a millisecond."""
-        (batch,) = token_batches(self._tokens.tokens([text]), self._pace.budget, self._tokens.pad)
+        (batch,) = token_batches(self._tokens.tokens([text]), self._pace.budget, self._tokens.pad, self._tokens.most)
         vector: Vectors = self._kernel(batch)[0]
         return vector
 
@@ -93,7 +94,8 @@ class TokenLoop:
         for first, tokens in computed_ahead(self._tokenizing, lambda first: self._window(texts, first), windows, ahead=1):
             # A few texts are shared out, so that every worker has some; not in pieces too small to be worth it.
             share = max(SMALLEST_BUDGET, -(-sum(map(len, tokens)) // self._pace.workers))
-            yield from token_batches(tokens, min(share, self._pace.budget), self._tokens.pad, first)
+            budget = min(1 << (share - 1).bit_length(), self._pace.budget)
+            yield from token_batches(tokens, budget, self._tokens.pad, self._tokens.most, first)
 
     def _window(self, texts: Sequence[str], first: int) -> list[list[int]]:
         return self._tokens.tokens(texts[first : first + self._pace.window])

@@ -19,7 +19,7 @@ _log = logging.getLogger("groundwork.ingester")
 class Outcome:
     """What became of a batch. `seconds` is by step, `reasons` by quarantined document, `checked` rows by suite of the data contract.
 
-    `stopped` says why nothing of the batch was indexed.
+    `stopped` says why nothing of the batch was indexed; `unusual` is what differs from the last batches.
     """
 
     release: int
@@ -33,6 +33,7 @@ class Outcome:
     reasons: Mapping[str, str] = field(default_factory=dict)
     checked: Mapping[str, int] = field(default_factory=dict)
     stopped: str | None = None
+    unusual: tuple[str, ...] = ()
 
 
 def run_batch(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write]) -> list[Outcome]:
@@ -87,4 +88,5 @@ def _outcome(release: Release, batch: Prepared) -> Outcome:
         seconds=batch.timings.seconds,
         reasons={entry.doc_id: entry.reason or "" for entry in batch.entries if entry.state == "quarantined"},
         checked=batch.checked,
+        unusual=batch.unusual,
     )

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from index.chunks import Chunk
 from index.documents import Write
+from index.embedder import Embedder
 from tasks.outline import Section, outline
 from tasks.parse import Parsed
 
@@ -20,6 +21,11 @@ SPECIAL_TOKENS = 2
 TITLE_TOKENS = 48
 HEADING_TOKENS = 32
 MIN_TOKENS = 48
+
+
+def chunker_for(embedder: Embedder, tokens: int) -> "Chunker":
+    """A chunker for passages of at most so many tokens, or of what the embedder reads."""
+    return Chunker(embedder.tokenizer(), min(tokens, embedder.max_tokens))
 
 
 class Chunker:

@@ -13,7 +13,7 @@ from index.embedder import Embedder
 from index.errors import Rejected
 from index.stamps import Stamps
 from index.store import Store
-from tasks.chunk import Chunker
+from tasks.chunk import Chunker, chunker_for
 from tasks.compare import Changes, Comparison, needs_confirmation
 from tasks.formats.parsed import Parsed
 from tasks.parsers import Parsers
@@ -58,7 +58,9 @@ class Cost:
     texts: set[str] = field(default_factory=set)
 
 
-def forecast(store: Store, source: Source, embedder: Embedder, is_whole: bool = True, budget_s: float = BUDGET_S) -> Forecast:
+def forecast(
+    store: Store, source: Source, embedder: Embedder, chunk_tokens: int, is_whole: bool = True, budget_s: float = BUDGET_S
+) -> Forecast:
     """Runs everything of a sweep but the writing; raises `OSError` when the listing fails.
 
     What would be read is looked into in random order until `budget_s` seconds are over. Unless the source `is_whole`,
@@ -79,7 +81,7 @@ def forecast(store: Store, source: Source, embedder: Embedder, is_whole: bool = 
         for piece in pieces(comparison.see(listing)):
             doubtful += comparison.doubtful(piece, stamps.of([item.doc_id for item in piece]))
         random.Random(0).shuffle(doubtful)  # noqa: S311 - a fair sample, the same each time
-        chunker = Chunker(embedder.tokenizer(), embedder.max_tokens)
+        chunker = chunker_for(embedder, chunk_tokens)
         meter = Meter(parsers, chunker, embedder.dimensions, _newest_table(store), cost)
         measured = 0
         until = perf_counter() + budget_s

@@ -55,7 +55,7 @@ def maintain(store: Store, now: datetime) -> Maintenance:
     reclaimed = _retire(store, now)
     retired = {release.number for release in store.log.all() if release.status == "reclaimed"}
     folded, freed = [], 0
-    for generation in sorted({release.generation for release in store.log.all()}):
+    for generation in _servable_generations(store):
         table = store.existing_chunk_table(generation)
         # All of them: a pass may have died between the event and this.
         for number in table.tagged() & retired:
@@ -66,6 +66,11 @@ def maintain(store: Store, now: datetime) -> Maintenance:
     freed += store.ledger.clean(GRACE)
     store.inbox.clean(ORIGINALS_GRACE)
     return Maintenance(tuple(folded), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+
+
+def _servable_generations(store: Store) -> list[str]:
+    """Those that some release still needs; the ingester drops the others when it starts."""
+    return sorted({release.generation for release in store.log.all() if release.status != "reclaimed"})
 
 
 def _folded(fold: Callable[[], None]) -> bool:

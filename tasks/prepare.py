@@ -20,7 +20,7 @@ from tasks.parsers import Parsers
 from tasks.plan import ChunkChanges, chunk_changes, deletions, newest_writes, texts_to_embed
 from tasks.validate import Contract, Failure
 
-KEPT_WHEN_A_REVISION_FAILS = ("chunks", "indexed_revision", "indexed_hash", "text", "duplicate_of", "bands")
+KEPT_WHEN_A_REVISION_FAILS = ("chunks", "indexed_revision", "indexed_hash", "text", "form", "pages", "duplicate_of", "bands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Prepared:
     """A batch ready to publish. `entries` still lack their release; `vectors` is keyed by text_hash.
 
     `moved` are documents outside of the batch that stand for another one than before; `aliases`: how many more there are now.
-    `checked` rows went through each suite of the data contract.
+    `checked` rows went through each suite of the data contract; `unusual` is what differs from the last batches.
     """
 
     entries: tuple[Entry, ...]
@@ -72,6 +72,7 @@ class Prepared:
     fields: Mapping[str, str]
     timings: Timings
     checked: Mapping[str, int] = field(default_factory=dict)
+    unusual: tuple[str, ...] = ()
 
 
 def prepare(
@@ -117,13 +118,8 @@ def prepare(
         tools.contract.check_batch(len(puts), broken)
     wanted = _wanted(chunks, deleted, failures)
     with timings.step("dedupe"):
-        texts = {doc_id: parsed[doc_id].text for doc_id, group in wanted.items() if group}
-        gone = [doc_id for doc_id, group in wanted.items() if not group]
-        folding = find_aliases(store.ledger, canonicals, texts, gone, known, tools.near_duplicate)
-        stored |= table.of_documents([entry.doc_id for entry in folding.moved])
-        # Not part of `wanted`: a moved document whose new revision failed keeps what it has.
-        moved_rows = {entry.doc_id: _standing_for(stored[entry.doc_id], entry.duplicate_of) for entry in folding.moved}
-        changes = chunk_changes(stored, _marked(wanted, folding) | moved_rows)
+        folding = _fold(store, canonicals, parsed, wanted, known, tools.near_duplicate)
+        changes = _changes(table, stored, wanted, folding)
         vectors |= table.vectors_of([chunk.text_hash for chunk in changes.written if chunk.text_hash not in vectors])
     ids = {write.doc_id for write in fresh}
     settled = known | {entry.doc_id: entry for entry in folding.moved}
@@ -141,6 +137,7 @@ def prepare(
         fields={name: type(value).__name__ for write in puts for name, value in write.draft.metadata.items()},
         timings=timings,
         checked={"documents": len(chunks), "chunks": len(passages), "vectors": len(vectors)},
+        unusual=tuple(tools.contract.counts(_passages_by_kind(puts, chunks))),
     )
 
 
@@ -162,17 +159,49 @@ def _chunk(chunker: Chunker, puts: Sequence[Write], parsed: Mapping[str, Parsed]
     return found
 
 
+def _passages_by_kind(puts: Sequence[Write], chunks: Mapping[str, Sequence[Chunk]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for write in puts:
+        if passages := chunks.get(write.doc_id):
+            found.setdefault(write.draft.media_type, []).append(len(passages))
+    return found
+
+
 def _wanted(chunks: Mapping[str, list[Chunk]], deleted: Mapping[str, int], failures: Mapping[str, str]) -> dict[str, Sequence[Chunk]]:
     """The chunks that each document of the batch should have; one that failed keeps what it has, unless it was deleted before."""
     wanted: dict[str, Sequence[Chunk]] = dict.fromkeys(deleted, ())
     return wanted | {doc_id: group for doc_id, group in chunks.items() if doc_id not in failures}
 
 
+def _fold(
+    store: Store,
+    canonicals: Canonicals,
+    parsed: Mapping[str, Parsed],
+    wanted: Mapping[str, Sequence[Chunk]],
+    known: Mapping[str, Entry],
+    near_duplicate: float,
+) -> Folding:
+    texts = {doc_id: parsed[doc_id].text for doc_id, group in wanted.items() if group}
+    gone = [doc_id for doc_id, group in wanted.items() if not group]
+    return find_aliases(store.ledger, canonicals, texts, gone, known, near_duplicate)
+
+
+def _changes(
+    table: ChunkTable, stored: Mapping[str, Sequence[Chunk]], wanted: Mapping[str, Sequence[Chunk]], folding: Folding
+) -> ChunkChanges:
+    """The changes of the rows, those of documents that stand for another one than before included."""
+    moved = table.of_documents([entry.doc_id for entry in folding.moved])
+    # Not part of `wanted`: a moved document whose new revision failed keeps what it has.
+    rows = {entry.doc_id: standing_for(moved[entry.doc_id], entry.duplicate_of) for entry in folding.moved}
+    return chunk_changes({**stored, **moved}, _marked(wanted, folding) | rows)
+
+
 def _marked(wanted: Mapping[str, Sequence[Chunk]], folding: Folding) -> dict[str, Sequence[Chunk]]:
-    return {doc_id: _standing_for(group, folding.duplicate_of.get(doc_id)) for doc_id, group in wanted.items()}
+    return {doc_id: standing_for(group, folding.duplicate_of.get(doc_id)) for doc_id, group in wanted.items()}
 
 
-def _standing_for(chunks: Sequence[Chunk], canonical: str | None) -> list[Chunk]:
+def standing_for(chunks: Sequence[Chunk], canonical: str | None) -> list[Chunk]:
+    """The passages as those of an alias of this document, or of one that stands for itself."""
     return [replace(chunk, duplicate_of=canonical) for chunk in chunks]
 
 
@@ -233,6 +262,8 @@ def _entry(
         indexed_revision=write.revision,
         indexed_hash=digest,
         text=text.text,
+        form=text.form,
+        pages=text.pages,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+
 from index.arrivals import Arrival
 from index.chunks import ChunkTable, generation_name
 from index.errors import BatchFailed, Misconfigured
@@ -31,6 +33,11 @@ class Publisher:
         self.canonicals = Canonicals(store.ledger.canonicals() if tools.near_duplicate else ())
         self._base = 0
 
+    @property
+    def live_embedder(self) -> str:
+        """The fingerprint of the embedder that made the rows."""
+        return self._store.log.get(self._store.log.state.newest).embedder
+
     def take_over(self) -> Release:
         """Takes back what an earlier writer left unfinished and shuts it out; makes release 1 on an empty index.
 
@@ -41,6 +48,8 @@ class Publisher:
             self._base = self.table.version
             return self._release(self._store.ledger.version, {}, {"rows": "ok"})
         newest = self._store.log.get(self._store.log.state.newest)
+        if newest.generation != self.table.generation:
+            self.table = self._store.chunk_table(newest.generation, newest.dimensions)
         self._base = self.table.restore(newest.version)
         self._store.ledger.restore(newest.ledger_version)
         self._store.ledger.mark_released(newest.ledger_version)
@@ -74,6 +83,15 @@ class Publisher:
         if self.table.version <= self._base:
             return None
         return self._release(self._store.ledger.version, {}, {"maintenance": "ok"})
+
+    def serve(self, table: ChunkTable, chunks: pa.Table) -> Release:
+        """Makes another generation the live one; `chunks` says how many passages each document has in it (doc_id, chunks).
+
+        When it fails, call `take_over` before the next batch.
+        """
+        self._store.ledger.set_chunks(chunks)
+        self.table = table
+        return self._release(self._store.ledger.version, {}, {"rows": "ok", "rebuilt": "ok"})
 
     def _check(self, batch: Prepared, before: int) -> dict[str, str]:
         written = [chunk.chunk_id for chunk in batch.changes.written]

@@ -6,10 +6,12 @@ A row that fails an expectation costs its document the place in the batch, with 
 import logging
 import re
 import tomllib
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 RESULT_FORMAT = {"result_format": "COMPLETE", "unexpected_index_column_names": ["doc_id"]}
 COUNTED_AT_ONCE = 64 * 1024
+LAST_BATCHES = 20
 _BLANK = r"\A\s*\Z"
 _WORDS = re.compile(r"[^\W_]+")
 _BLANKS = re.compile(r"\s+")
@@ -46,6 +49,8 @@ class Thresholds:
     """What may be changed of the data contract, with the name that each has in the file of `GROUNDWORK_CONTRACT`.
 
     Of a batch of at least `min_batch` documents at most the share `max_failed_share` may break the contract, else it is stopped.
+    One whose documents of a media type have `max_count_change` times more or fewer passages than those of the last batches raises
+    an alarm; 0: none does.
     """
 
     max_characters: int = 50_000_000
@@ -54,6 +59,7 @@ class Thresholds:
     norm_tolerance: float = 0.01
     min_batch: int = 10
     max_failed_share: float = 0.5
+    max_count_change: float = 10.0
 
 
 def thresholds(file: Path | None) -> Thresholds:
@@ -78,6 +84,7 @@ class Contract:
         self._dimensions = dimensions
         self._max_tokens = max_tokens
         self._thresholds = thresholds or Thresholds()
+        self._recent: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LAST_BATCHES))
 
     def documents(self, texts: Mapping[str, str]) -> list[Failure]:
         """Checks parsed texts by doc_id: length, the share of characters that are no text, and of those that are letters or digits."""
@@ -108,6 +115,20 @@ class Contract:
             for owner, vector in zip(owners, vectors, strict=True)
         ]
         return self._run("vectors", rows)
+
+    def counts(self, passages: Mapping[str, Sequence[int]]) -> list[str]:
+        """Compares a batch with the last ones; says what is unusual. That stops nothing: other documents than before may be right.
+
+        Args:
+            passages: how many passages each document has, by media type.
+        """
+        means = {kind: sum(each) / len(each) for kind, each in passages.items() if len(each) >= self._thresholds.min_batch}
+        usual = {kind: median(self._recent[kind]) for kind in means if self._recent[kind]}
+        rows = [{"doc_id": kind, "passages_a_document": means[kind] / usual[kind]} for kind in usual]
+        odd = [failure.doc_id for failure in self._run("counts", rows)] if self._thresholds.max_count_change else []
+        for kind, mean in means.items():
+            self._recent[kind].append(mean)
+        return [f"{kind}: {means[kind]:.1f} passages a document, in the last batches {usual[kind]:.1f}" for kind in odd]
 
     def check_batch(self, documents: int, broken: Collection[str]) -> None:
         """Raises `BatchStopped` when so many of the documents broke the contract that the fault is hardly theirs."""
@@ -177,6 +198,7 @@ class Contract:
                 between("finite", 1, 1),
                 between("norm", 1 - limit.norm_tolerance, 1 + limit.norm_tolerance),
             ],
+            "counts": [between("passages_a_document", 1 / (limit.max_count_change or 1), limit.max_count_change or 1)],
         }
         return {name: gx.ExpectationSuite(name, expectations=expectations) for name, expectations in suites.items()}
 

@@ -114,9 +114,7 @@ def embed(options: Options) -> list[Figure]:
         rounds = [passages[start : start + ROUND] for start in range(0, len(passages), ROUND)]
         embedding = race(embedder.embed, other, rounds, "embedding")
         questions = [" ".join(text.split()[:QUESTION_WORDS]) for text in passages[:QUESTIONS]]
-        asking = race(
-            lambda texts: embedder.embed_query(texts[0])[None], other, [[question] for question in questions], "embedding questions"
-        )
+        asking = quiz(embedder, other, questions)
         other.measure_peaks()
         case, baseline = Case(PART, f"{embedder.name}, {embedder.kernel}"), Case(PART, PEER_NAME)
         found = search(case, baseline, collection, embedder, other) if collection else []

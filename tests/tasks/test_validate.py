@@ -125,3 +125,22 @@ def test_a_missing_file_is_refused(tmp_path: Path):
 def test_a_batch_is_stopped_when_more_than_half_of_a_larger_one_is_broken(contract: Contract, documents: int, broken: int, stops: bool):
     with pytest.raises(BatchStopped) if stops else nullcontext():
         contract.check_batch(documents, {f"d{n}" for n in range(broken)})
+
+
+def test_a_batch_with_far_fewer_passages_a_document_than_the_last_ones_is_unusual():
+    contract = Contract(64, 256, Thresholds(min_batch=2))
+    assert contract.counts({"text/html": [30, 50], "text/plain": [1, 1]}) == []
+    assert contract.counts({"text/html": [20, 60], "text/plain": [1, 2]}) == []
+    assert contract.counts({"text/html": [1, 1], "text/plain": [1, 1]}) == ["text/html: 1.0 passages a document, in the last batches 40.0"]
+
+
+def test_small_batches_are_compared_with_nothing():
+    contract = Contract(64, 256, Thresholds(min_batch=2))
+    contract.counts({"text/html": [40, 40]})
+    assert contract.counts({"text/html": [1]}) == []
+
+
+def test_the_comparison_with_the_last_batches_can_be_switched_off():
+    contract = Contract(64, 256, Thresholds(min_batch=2, max_count_change=0))
+    contract.counts({"text/html": [40, 40]})
+    assert contract.counts({"text/html": [1, 1]}) == []

@@ -1,0 +1,156 @@
+"""A new generation from stored text, beside the live one: nothing is fetched or parsed again."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+
+from index.chunks import Chunk, ChunkTable, generation_name
+from index.documents import Draft, Entry, Write
+from index.embedder import Vectors
+from index.errors import BatchFailed
+from index.rebuilds import Done, Rebuilt, difference, miscounted
+from index.releases import Release
+from index.store import Store
+from tasks.parse import Parsed
+from tasks.plan import chunk_changes, texts_to_embed
+from tasks.prepare import Tools, standing_for
+from tasks.publish import Publisher
+
+FIRST_DOCUMENTS = 8
+MAX_DOCUMENTS = 500
+_log = logging.getLogger("groundwork.ingester")
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """Brings the generation of these tools to what the live one shows, piece by piece, and then serves it.
+
+    Only the holder of the writer's lease may use it, between batches. A document that changes meanwhile is just to be done
+    again, and what is done is remembered: after a kill it goes on where it was.
+    """
+
+    store: Store
+    publisher: Publisher
+    tools: Tools
+    embedded: int = 0
+    _target: ChunkTable = field(init=False)
+    _rebuilt: Rebuilt = field(init=False)
+    _todo: deque[Done] = field(default_factory=deque)
+    _documents: int = FIRST_DOCUMENTS
+
+    def __post_init__(self) -> None:
+        """Makes the new tables, or opens those of an earlier try, and shuts out a paused writer that may still hold them."""
+        generation = generation_name(self.tools.embedder, self.tools.chunker.fingerprint)
+        self._target = self.store.chunk_table(generation, self.tools.embedder.dimensions)
+        self._target.restore(self._target.version)
+        self._rebuilt = self.store.rebuilt(generation)
+
+    def step(self, seconds: float) -> Release | None:
+        """Does one piece, in about so many seconds; the release that serves the new generation, once nothing is left to do.
+
+        Raises:
+            BatchFailed: a passage breaks the data contract. The live generation stays.
+        """
+        if not self._todo and not self._look():
+            return self._serve()
+        if not self._todo:
+            return None
+        began = monotonic()
+        piece = [self._todo.popleft() for _ in range(min(self._documents, len(self._todo)))]
+        self._take(piece)
+        pace = len(piece) / max(monotonic() - began, 1e-3)
+        self._documents = min(MAX_DOCUMENTS, max(1, round(pace * seconds)), 4 * self._documents)
+        return None
+
+    def remaining(self) -> int:
+        """How many documents are still to do, as of the last look."""
+        return len(self._todo)
+
+    def _look(self) -> bool:
+        """Whether anything is to do: compares the ledger with what is done, and removes what is gone."""
+        missing, gone = difference(self.store.ledger.indexed(), self._rebuilt.rows())
+        self._remove(gone)
+        self._todo.extend(missing)
+        return bool(missing) or self._mend()
+
+    def _mend(self) -> bool:
+        """Whether the table was not what is remembered of it: it may have served before, and a try may have died between the two."""
+        odd, gone = miscounted(self._rebuilt.rows(), self._target.passages())
+        self._rebuilt.forget(odd)
+        self._remove(gone)
+        return bool(odd or gone)
+
+    def _remove(self, doc_ids: Sequence[str]) -> None:
+        self._target.delete([chunk.chunk_id for chunks in self._target.of_documents(doc_ids).values() for chunk in chunks])
+        self._rebuilt.forget(doc_ids)
+
+    def _take(self, piece: Sequence[Done]) -> None:
+        """Cuts, embeds and writes the passages of these documents."""
+        doc_ids = [done.doc_id for done in piece]
+        shown = self.publisher.table.of_documents(doc_ids)
+        entries = self.store.ledger.get(doc_ids, with_text=True)
+        wanted = {doc_id: list(self._passages(entries[doc_id], shown[doc_id])) for doc_id in doc_ids if doc_id in shown}
+        changes = chunk_changes(self._target.of_documents(doc_ids), wanted)
+        vectors = self._vectors(changes.written)
+        self._check(changes.written, vectors)
+        self._target.upsert(changes.written, vectors)
+        self._target.delete(changes.deleted)
+        self._target.ensure_full_text()
+        self._rebuilt.note(piece, {doc_id: len(chunks) for doc_id, chunks in wanted.items()})
+
+    def _passages(self, entry: Entry, shown: Sequence[Chunk]) -> Iterator[Chunk]:
+        """The passages of the stored text, with the facts that searches show now: the ledger's may be of a revision that failed."""
+        facts = shown[0]
+        draft = Draft(entry.doc_id, "put", facts.source, facts.media_type, b"", facts.title, facts.uri, facts.metadata)
+        write = Write(draft, facts.revision, datetime.now(UTC))
+        parsed = Parsed(facts.title, entry.text or "", entry.form or "text", entry.pages)
+        return iter(standing_for(self.tools.chunker.chunks(write, parsed), facts.duplicate_of))
+
+    def _vectors(self, chunks: Sequence[Chunk]) -> dict[str, Vectors]:
+        """Those that this model has made before, in either generation, and new ones."""
+        hashes = [chunk.text_hash for chunk in chunks]
+        known = self._target.vectors_of(hashes)
+        if self.publisher.live_embedder == self.tools.embedder.fingerprint:
+            known |= self.publisher.table.vectors_of([digest for digest in hashes if digest not in known])
+        missing = texts_to_embed(chunks, known)
+        made = self.tools.embedder.embed(list(missing.values()))
+        self.embedded += len(missing)
+        return known | dict(zip(missing, made, strict=True))
+
+    def _check(self, chunks: Sequence[Chunk], vectors: Mapping[str, Vectors]) -> None:
+        contract = self.tools.contract
+        broken = contract.chunks(chunks) or contract.vectors(
+            [chunk.doc_id for chunk in chunks], [vectors[chunk.text_hash] for chunk in chunks]
+        )
+        if broken:
+            raise BatchFailed(f"a passage of {broken[0].doc_id!r} breaks the data contract: {broken[0].reason}")
+
+    def _serve(self) -> Release:
+        """Makes the new generation the live one."""
+        self._target.fold()
+        release = self.publisher.serve(self._target, self._rebuilt.rows().select(["doc_id", "chunks"]))
+        self._rebuilt.drop()
+        _log.info(
+            "release %d serves generation %s: %d passages, %d texts embedded",
+            release.number,
+            release.generation,
+            release.rows,
+            self.embedded,
+        )
+        return release
+
+
+def needed(store: Store, publisher: Publisher, tools: Tools) -> Rebuild | None:
+    """The rebuild that brings the index to these tools; None when they made it. What an earlier one left, for others, is dropped."""
+    generation = generation_name(tools.embedder, tools.chunker.fingerprint)
+    servable = {release.generation for release in store.log.all() if release.status != "reclaimed"}
+    store.drop_generations_but(servable | {generation, publisher.table.generation})
+    if publisher.table.generation == generation:
+        return None
+    _log.info(
+        "the chunker has changed: generation %s is made from stored text, searches use %s meanwhile", generation, publisher.table.generation
+    )
+    return Rebuild(store, publisher, tools)

@@ -1,0 +1,156 @@
+"""A rebuild: another generation from stored text, served when it shows all that the live one does."""
+
+from dataclasses import replace
+
+import pytest
+
+from index.documents import Draft
+from index.errors import BatchFailed
+from index.releases import Release
+from tasks.chunk import Chunker
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+from tasks.rebuild import Rebuild, needed
+from tasks.validate import Failure
+from tests.bench import Bench
+from tests.fakes import TrustingContract
+
+LONG = "\n\n".join(
+    f"Paragraph {number} tells of the {name} in the old orchard by the river." * 3
+    for number, name in enumerate(("apples", "pears", "plums"))
+)
+SHORT = "The ferry leaves at nine."
+
+
+def shorter(bench: Bench) -> Tools:
+    """The same tools, but passages of at most 64 tokens."""
+    return replace(bench.tools, chunker=Chunker(bench.embedder.tokenizer(), 64))
+
+
+def reopened(bench: Bench, tools: Tools) -> Rebuild:
+    """The rebuild as an ingester with these tools begins it, or goes on with it."""
+    publisher = Publisher(bench.store, tools)
+    publisher.take_over()
+    rebuild = needed(bench.store, publisher, tools)
+    assert rebuild is not None
+    return rebuild
+
+
+def finished(rebuild: Rebuild) -> Release:
+    for _ in range(50):
+        if release := rebuild.step(1.0):
+            return release
+    raise AssertionError("the rebuild does not come to an end")
+
+
+def passages(bench: Bench, doc_id: str, release: int | None = None) -> list[str]:
+    bench.reader.follow()
+    return [chunk.text for chunk in bench.reader.view(release).chunks_of(doc_id)]
+
+
+def test_a_changed_chunker_cuts_stored_text_anew_and_embeds_only_what_is_new(bench: Bench):
+    bench.put("long", LONG)
+    bench.put("short", SHORT)
+    before = bench.live
+    for digest in bench.store.originals.hashes():
+        bench.store.originals.drop(digest)
+    bench.embedder.embedded.clear()
+    release = finished(reopened(bench, shorter(bench)))
+    assert len(passages(bench, "long", before.number)) == 1
+    assert len(passages(bench, "long")) == 3
+    assert passages(bench, "short") == [SHORT]
+    assert sorted(bench.embedder.embedded) == sorted(passages(bench, "long"))
+    assert (bench.live.number, bench.live.rows, bench.live.generation != before.generation) == (release.number, 4, True)
+    assert bench.found("plums")[0] == "long"
+
+
+def test_tools_that_made_the_index_need_no_rebuild(bench: Bench):
+    assert needed(bench.store, bench.publisher, bench.tools) is None
+
+
+def test_the_ledger_counts_the_passages_of_the_new_generation(bench: Bench):
+    bench.put("long", LONG)
+    finished(reopened(bench, shorter(bench)))
+    entry = bench.store.ledger.get(["long"], with_text=True)["long"]
+    assert (entry.chunks, entry.text, entry.state) == (3, LONG, "indexed")
+
+
+def test_what_changes_meanwhile_is_in_the_new_generation(bench: Bench):
+    tools = shorter(bench)
+    for name in ("kept", "changed", "removed"):
+        bench.put(name, f"{name} {LONG}")
+    rebuild = reopened(bench, tools)
+    rebuild.step(1.0)
+    meanwhile = replace(bench, publisher=rebuild.publisher, tools=tools)
+    meanwhile.put("changed", SHORT)
+    meanwhile.delete("removed")
+    meanwhile.put("new", "New words about the harbour.")
+    finished(rebuild)
+    assert passages(bench, "changed") == [SHORT]
+    assert passages(bench, "removed") == []
+    assert passages(bench, "new") == ["New words about the harbour."]
+    assert len(passages(bench, "kept")) == 3
+    assert bench.live.rows == 5
+
+
+def test_it_goes_on_where_it_was_after_a_kill(bench: Bench):
+    tools = shorter(bench)
+    for number in range(10):
+        bench.put(f"{number}", f"Story {number}. {LONG}")
+    rebuild = reopened(bench, tools)
+    rebuild.step(1.0)
+    done = len(bench.embedder.embedded)
+    finished(reopened(bench, tools))
+    assert len(set(bench.embedder.embedded)) == len(bench.embedder.embedded)
+    assert done > 10
+    assert [len(passages(bench, f"{number}")) for number in range(10)] == [3] * 10
+    assert bench.live.rows == 30
+
+
+def test_a_generation_that_served_before_is_brought_up_to_date(bench: Bench):
+    bench.put("gone", LONG)
+    bench.put("stays", SHORT)
+    first = bench.live
+    rebuild = reopened(bench, shorter(bench))
+    finished(rebuild)
+    replace(bench, publisher=rebuild.publisher, tools=rebuild.tools).delete("gone")
+    finished(reopened(bench, bench.tools))
+    assert passages(bench, "stays") == [SHORT]
+    assert (bench.live.generation, bench.live.rows) == (first.generation, 1)
+
+
+def test_pages_titles_and_metadata_stay_even_when_a_newer_revision_is_in_quarantine(bench: Bench):
+    bench.ingest(Draft("a", media_type="text/markdown", content=f"# Fruit\n\n{LONG}".encode(), title="Fruit", metadata={"year": 2024}))
+    bench.ingest(Draft("a", media_type="application/pdf", content=b"%PDF broken", title="Broken", metadata={"year": 2025}))
+    assert bench.store.ledger.get(["a"])["a"].state == "quarantined"
+    before = bench.reader.view().chunks_of("a")[0]
+    finished(reopened(bench, shorter(bench)))
+    bench.reader.follow()
+    chunks = bench.reader.view().chunks_of("a")
+    assert len(chunks) > 1
+    assert {(chunk.title, chunk.metadata["year"], chunk.heading, chunk.media_type) for chunk in chunks} == {
+        ("Fruit", 2024, before.heading, "text/markdown")
+    }
+
+
+def test_an_alias_stays_one(bench: Bench):
+    bench.put("first", LONG)
+    bench.put("second", LONG + " Indeed.")
+    finished(reopened(bench, shorter(bench)))
+    assert {chunk.duplicate_of for chunk in bench.reader.view().chunks_of("second")} == {"first"}
+    assert set(bench.found("plums orchard")) == {"first"}
+
+
+class FindsFaultWithVectors(TrustingContract):
+    def vectors(self, owners, vectors):
+        return [Failure(owner, "norm") for owner in owners]
+
+
+def test_a_passage_that_breaks_the_contract_stops_it_and_the_live_generation_stays(bench: Bench):
+    bench.put("long", LONG)
+    before = bench.live
+    rebuild = reopened(bench, replace(shorter(bench), contract=FindsFaultWithVectors(64, 256)))
+    with pytest.raises(BatchFailed, match="'long' breaks the data contract: norm"):
+        rebuild.step(1.0)
+    bench.reader.follow()
+    assert bench.live == before
