@@ -16,7 +16,7 @@ COLUMNS = 3
 PANEL = {"width": 232, "height": 128}
 INK, MUTED, GRID, LINE = "#1f2937", "#6b7280", "#e5e7eb", "#2563eb"
 FONT = "Inter, Helvetica Neue, Helvetica, Arial, sans-serif"
-_STYLE = alt.Config(
+STYLE = alt.Config(
     font=FONT,
     aria=False,  # descriptions of each mark are half of the file, and nothing reads them in a picture
     background="white",
@@ -50,10 +50,10 @@ def draw(evaluations: Sequence[Evaluation]) -> alt.ConcatChart:
         anchor="start",
         offset=16,
     )
-    return alt.concat(*panels, columns=COLUMNS, spacing=28, title=title, config=_STYLE)
+    return alt.concat(*panels, columns=COLUMNS, spacing=28, title=title, config=STYLE)
 
 
-def as_svg(chart: alt.ConcatChart) -> str:
+def as_svg(chart: alt.ConcatChart | Panel) -> str:
     """The chart as SVG, made without a browser."""
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 

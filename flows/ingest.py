@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from time import monotonic
 
 from flows.interrupt import Interrupted, Interruptible
@@ -13,6 +14,7 @@ from index.documents import Lane, Write
 from index.errors import is_storage_failure
 from index.store import Store
 from tasks.batch import Outcome, isolate, run_batch
+from tasks.maintain import tidy
 from tasks.plan import halves
 from tasks.prepare import Tools
 from tasks.publish import Publisher
@@ -20,6 +22,7 @@ from tasks.publish import Publisher
 FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
 FOLD_EVERY = 20
+TIDY_EVERY = 5  # foldings
 PATIENCE_S = 0.5
 GIVES_WAY_AFTER_S = 1.0
 _log = logging.getLogger("groundwork.ingester")
@@ -35,6 +38,7 @@ class Drain:
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
     unfolded: int = 0
+    untidied: int = 0
     _lanes: Lanes = field(init=False)
     _patient: Interruptible = field(init=False)
     _began: float = 0.0
@@ -95,6 +99,10 @@ class Drain:
         self.unfolded = 0
         for step in (self.publisher.table.fold, self.store.ledger.fold, self.publisher.publish_maintenance):
             self._giving_way(step)
+        self.untidied += 1
+        if self.untidied >= TIDY_EVERY:
+            self.untidied = 0
+            self._giving_way(lambda: tidy(self.store, self.publisher.table, datetime.now(UTC)))
 
     def unsettle(self) -> None:
         """Something else than a batch may have left the tables unfinished: the last release is restored before they are used again."""

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.steps import MAINTAIN
+from flows.steps import MAINTAIN, REINDEX
+from flows.tune import tune
+from index.policy import index_policy
 from index.settings import Settings
 from index.store import open_store
 from tasks.maintain import Maintenance
@@ -14,14 +16,16 @@ from tasks.maintain import Maintenance
 @flow(
     name="maintain",
     flow_run_name="maintain",
-    description="Folds new rows into the indexes, retires old releases, cleans versions and originals that nothing needs.",
+    description="Folds new rows into the indexes, retires and cleans what nothing needs, makes the vector index.",
 )
 def maintain() -> None:
-    """One pass over everything that grows."""
+    """One pass over everything that grows; makes the vector index, and tunes its search, when the rows ask for it."""
     settings = Settings()
     store = open_store(settings.index, settings.home)
     done: Maintenance = MAINTAIN(store, datetime.now(UTC))
     create_markdown_artifact(report(done), key="maintenance", description="What the last maintenance did")
+    if REINDEX(store, store.log.live().generation, index_policy(settings.index_policy)):
+        tune()
 
 
 def report(done: Maintenance) -> str:

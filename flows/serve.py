@@ -16,6 +16,7 @@ from flows.evaluate import evaluate
 from flows.maintain import maintain
 from flows.rollback import rollback
 from flows.sweep import sweep
+from flows.tune import tune
 from index.errors import Misconfigured
 from index.settings import Settings
 from tasks.discover import sources
@@ -23,6 +24,7 @@ from tasks.discover import sources
 _log = logging.getLogger("groundwork.flows")
 MAINTAIN_EVERY = timedelta(minutes=15)
 EVALUATE_AT = "30 2 * * *"
+TUNE_AT = "30 3 * * *"
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -53,6 +55,13 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Interval(MAINTAIN_EVERY),
             tags=["upkeep"],
             description="Keeps searches fast and the disk bounded.",
+        ),
+        _deployment(
+            tune,
+            name="tune",
+            schedule=Cron(TUNE_AT),
+            tags=["upkeep"],
+            description="Measures what the approximate search finds, and tunes it when that is due; nightly, and whenever you like.",
         ),
         _deployment(rollback, name="rollback", tags=["releases"], description="Serves an earlier release; fill in 'to' or leave it empty."),
         _deployment(

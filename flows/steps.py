@@ -6,7 +6,9 @@ Steps are plain functions of `tasks/`. None of them is cached: each reads the st
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evals.tune import check
 from tasks.maintain import maintain
+from tasks.reindex import reindex
 from tasks.rollback import move_live
 from tasks.sweep import sweep
 
@@ -18,4 +20,9 @@ SWEEP = task(name="compare with the index", retries=3, retry_delay_seconds=BACK_
 MAINTAIN = task(name="fold, retire, clean", retries=3, retry_delay_seconds=BACK_OFF_S, timeout_seconds=3600, cache_policy=NO_CACHE)(
     maintain
 )
+# An index of 10 million rows takes ten minutes; one that gave way to a batch begins again.
+REINDEX = task(name="make the vector index", retries=3, retry_delay_seconds=BACK_OFF_S, timeout_seconds=2 * 3600, cache_policy=NO_CACHE)(
+    reindex
+)
+CHECK_RECALL = task(name="measure recall, tune", retries=1, timeout_seconds=3600, cache_policy=NO_CACHE)(check)
 MOVE_LIVE = task(name="move live", retries=0, timeout_seconds=60, cache_policy=NO_CACHE)(move_live)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -13,8 +14,9 @@ from lancedb.db import DBConnection
 from lancedb.index import FTS
 from lancedb.table import LanceTable
 
-from index import schema, tables
+from index import schema, tables, vector_index
 from index.embedder import Embedder, Vectors
+from index.vector_index import VectorIndex
 
 FULL_TEXT_COLUMN = "embedded_text"
 SHOWN = (
@@ -152,7 +154,7 @@ class ChunkTable:
 
     def untag(self, release: int) -> None:
         """Gives the version of a retired release up to cleanup."""
-        if f"r{release}" in self._table.tags.list():
+        with suppress(RuntimeError):  # there is none
             self._table.tags.delete(f"r{release}")
 
     def tagged(self) -> set[int]:
@@ -166,6 +168,19 @@ class ChunkTable:
     def fold(self) -> None:
         """Takes the unindexed tail into the indexes and merges small fragments."""
         tables.fold(self._table)
+
+    def vector_index(self) -> VectorIndex | None:
+        """The vector index at the head; None when there is none."""
+        self._table.checkout_latest()
+        return vector_index.describe(self._table)
+
+    def sample_vectors(self, count: int) -> Vectors:
+        """Some of the vectors, in no order: shape (count, dimensions)."""
+        return vector_index.sample(self._table, count)
+
+    def build_vector_index(self, centres: Vectors, bits: int) -> None:
+        """Makes the vector index around these centres. Needs no lease: it gives way to a batch by raising `RuntimeError`."""
+        vector_index.build(self._table, centres, bits)
 
     def _select(self, condition: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
         query = self._table.search().where(condition).select(list(columns)).limit(tables.ALL)

@@ -20,8 +20,9 @@ from lancedb.table import LanceTable
 from index import schema, tables
 from index.arrivals import Arrival, from_json, to_json
 from index.errors import Conflict, NotFound, Unavailable
+from index.policy import untuned
 
-Kind = Literal["released", "promoted", "rolled_back", "resumed", "held", "proven", "reclaimed"]
+Kind = Literal["released", "promoted", "rolled_back", "resumed", "held", "proven", "reclaimed", "indexed", "tuned"]
 COMPACT_EVERY = 100
 # The arrivals are many and wanted once: they are not kept in memory.
 _KEPT = [name for name in schema.RELEASES.names if name != "arrivals"]
@@ -73,6 +74,26 @@ class Release:
     scores: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The vector index of a generation: the rows it was made for, and what is known of searching it.
+
+    `tuning` is the detail of the newest "tuned" event since then; None: nothing was measured yet.
+    """
+
+    generation: str
+    partitions: int
+    rows: int
+    tuning: dict[str, Any] | None = None
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """The settings that a release is searched with."""
+        if self.tuning:
+            return {name: self.tuning[name] for name in ("nprobes", "refine_factor", "recall@10")}
+        return asdict(untuned(self.partitions))
+
+
 def fold(state: State, kind: Kind, release: int) -> State:
     """The state after one more event."""
     if kind == "released":
@@ -94,6 +115,7 @@ class ReleaseLog:
         self._version = -1
         self.events: list[Event] = []
         self._releases: dict[int, Release] = {}
+        self._shapes: dict[str, Shape] = {}
         self.refresh()
 
     @property
@@ -162,6 +184,10 @@ class ReleaseLog:
             raise Conflict(f"release {number} was reclaimed by retention and can't be served any more")
         return release
 
+    def shape(self, generation: str) -> Shape | None:
+        """The vector index that a generation has, or is about to have; None when it is searched row by row."""
+        return self._shapes.get(generation)
+
     def all(self) -> list[Release]:
         """Each release, newest first."""
         with self._lock:
@@ -181,7 +207,8 @@ class ReleaseLog:
         """Merges the small appends; the history stays."""
         with self._lock:
             tables.fold(self._table)
-            tables.clean(self._table, timedelta(minutes=10))
+            # Readers only ever want its newest version, and reading that takes milliseconds.
+            tables.clean(self._table, timedelta(minutes=1))
 
     def _insert(self, event: Event, arrivals: str) -> bool:
         row = {name: value for name, value in asdict(event).items() if name != "state"} | asdict(event.state)
@@ -198,6 +225,11 @@ class ReleaseLog:
             self._replace(event.release, status="proven", scores=event.detail.get("scores", []))
         elif event.kind == "held":
             self._replace(event.release, status="held")
+        elif event.kind == "indexed":
+            self._shapes[event.detail["generation"]] = Shape(**event.detail)
+        elif event.kind == "tuned":
+            shape = self._shapes[event.detail["generation"]]
+            self._shapes[shape.generation] = replace(shape, tuning=event.detail)
         elif event.kind == "reclaimed":
             for number in event.detail["releases"]:
                 self._replace(number, status="reclaimed")

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 from lancedb.db import DBConnection
 from lancedb.expr import col, lit
 from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
-from index import tables
+from index import tables, vector_index
 from index.chunks import FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
 from index.embedder import Vectors
 from index.ledger import Ledger
+from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
 
 OPEN_VIEWS = 8
+# Rows that are compared at once with what is looked for exactly.
+SLICE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,26 @@ class View:
         self.hidden = list(hidden)
         self._table = table
         self.has_full_text = any(FULL_TEXT_COLUMN in index.columns for index in table.list_indices())
+        self.vector_index = vector_index.describe(table)
 
-    def by_vector(self, vector: Vectors, limit: int, condition: str | None, exact: bool = False) -> list[Candidate]:
-        """The nearest passages by cosine similarity, best first."""
+    @property
+    def settings(self) -> SearchSettings | None:
+        """How thoroughly its index is searched; None when every search looks at all rows."""
+        if self.vector_index is None:
+            return None
+        given = self.release.search
+        return SearchSettings(given["nprobes"], given["refine_factor"]) if given else untuned(self.vector_index.partitions)
+
+    def by_vector(
+        self, vector: Vectors, limit: int, condition: str | None, exact: bool = False, settings: SearchSettings | None = None
+    ) -> list[Candidate]:
+        """The nearest passages by cosine similarity, best first; with other `settings` than those of the release, if they are given."""
         query = cast(Any, self._table.search(vector, vector_column_name="vector")).distance_type("dot")
-        settings = self.release.search
+        settings = settings or self.settings
         if exact:
             query = query.bypass_vector_index()
-        elif settings.get("nprobes"):
-            query = query.nprobes(settings["nprobes"]).refine_factor(settings["refine_factor"])
+        elif settings:
+            query = query.nprobes(settings.nprobes).refine_factor(settings.refine_factor)
         rows = self._rows(query, limit, condition, "_distance")
         return [Candidate(chunk_from_row(row), 1.0 - row["_distance"]) for row in rows]
 
@@ -64,6 +79,22 @@ class View:
             return []
         rows = self._table.search().where(col("doc_id") == lit(doc_id)).select(list(SHOWN)).limit(100_000).to_arrow().to_pylist()
         return sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal)
+
+    def nearest(self, vectors: Vectors, count: int) -> Vectors:
+        """The scores of the passages that are truly nearest to each vector, best first: shape (vectors, count).
+
+        Minus infinity where there are fewer passages. Reads every vector once, a slice after the other.
+        """
+        best = np.full((len(vectors), count), -np.inf, dtype=np.float32)
+        for batch in cast(Any, self._table.to_lance()).to_batches(columns=["vector"], batch_size=SLICE):
+            stored = np.asarray(batch["vector"].flatten(), dtype=np.float32).reshape(batch.num_rows, -1)
+            best = -np.partition(-np.hstack([best, vectors @ stored.T]), count - 1, axis=1)[:, :count]
+        return -np.sort(-best, axis=1)
+
+    def sample_texts(self, count: int) -> list[str]:
+        """The texts of some passages from all over the release, in no order."""
+        rows = cast(Any, self._table.to_lance()).sample(min(count, self.release.rows), columns=["text"])
+        return [str(text) for text in rows["text"].to_pylist()]
 
     def texts(self) -> tuple[int, int]:
         """How many passages there are, and how many different strings were embedded for them. Reads a column: not for each request."""

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     chunk_tokens: int = Field(default=256, ge=64, description="The longest passage, title and headings included.")
     near_duplicate: float = Field(default=0.85, ge=0, le=1)
     contract: Path | None = Field(default=None, description="A TOML file with thresholds of the data contract.")
+    index_policy: Path | None = Field(default=None, description="A TOML file that says when and how the vector index is made.")
     inbox_documents: int = Field(default=200_000, ge=1)
     inbox_mib: int = Field(default=4096, ge=1)
     freshness_goal_s: float = Field(default=3.0, gt=0)

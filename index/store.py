@@ -1,13 +1,13 @@
 """Wires the parts of one index together; everybody opens it through here."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lancedb.db import DBConnection
 
 from index import tables
-from index.chunks import ChunkTable
+from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
 from index.inbox import Inbox, Limits
 from index.lease import Lease
@@ -15,7 +15,7 @@ from index.ledger import Ledger
 from index.originals import Originals
 from index.rebuilds import Rebuilt
 from index.releases import ReleaseLog
-from index.search import Reader
+from index.search import Reader, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,14 @@ class Store:
     def drop_generations_but(self, kept: Iterable[str]) -> None:
         """Removes what is stored of other generations."""
         tables.drop_all_but(self.db, ("chunks_", "rebuilt_"), frozenset(kept))
+
+    def head(self, generation: str) -> View:
+        """The newest rows of a generation, whether or not a release shows them, searched as its newest release would be."""
+        table = tables.open_existing(self.db, table_name(generation))
+        newest = next(release for release in self.log.all() if release.generation == generation)
+        shape = self.log.shape(generation)
+        head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
+        return View(head, table, ())
 
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""

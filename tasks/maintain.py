@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from index.chunks import ChunkTable
 from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
@@ -14,7 +15,7 @@ KEEP_LAST = 20
 KEEP_MINUTELY = timedelta(days=1)
 KEEP_HOURLY = timedelta(days=7)
 # A reader may still be in the middle of a search on a release that was just retired.
-GRACE = timedelta(minutes=10)
+GRACE = timedelta(minutes=2)
 ORIGINALS_GRACE = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
@@ -53,19 +54,29 @@ def maintain(store: Store, now: datetime) -> Maintenance:
     """One pass. Safe beside the ingester: what it commits gives way to a batch and is tried again next time."""
     store.log.refresh()
     reclaimed = _retire(store, now)
-    retired = {release.number for release in store.log.all() if release.status == "reclaimed"}
     folded, freed = [], 0
     for generation in _servable_generations(store):
         table = store.existing_chunk_table(generation)
-        # All of them: a pass may have died between the event and this.
-        for number in table.tagged() & retired:
-            table.untag(number)
+        freed += _clean(store, table)
         folded += [f"chunks_{generation}"] if _folded(table.fold) else []
-        freed += table.clean(GRACE)
     folded += ["documents"] if _folded(store.ledger.fold) else []
-    freed += store.ledger.clean(GRACE)
     store.inbox.clean(ORIGINALS_GRACE)
     return Maintenance(tuple(folded), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+
+
+def tidy(store: Store, table: ChunkTable, now: datetime) -> None:
+    """What the ingester does often: retires releases and forgets versions. Each commit and each look lists all versions that there are."""
+    _retire(store, now)
+    _clean(store, table)
+
+
+def _clean(store: Store, table: ChunkTable) -> int:
+    """Gives up what only retired releases need; the bytes freed."""
+    retired = {release.number for release in store.log.all() if release.status == "reclaimed"}
+    # All of them: a pass may have died between the event and this.
+    for number in table.tagged() & retired:
+        table.untag(number)
+    return table.clean(GRACE) + store.ledger.clean(GRACE)
 
 
 def _servable_generations(store: Store) -> list[str]:

@@ -79,8 +79,12 @@ class Publisher:
         return release
 
     def publish_maintenance(self) -> Release | None:
-        """A release with the same rows when folding has moved the head of the table; None when it has not."""
-        if self.table.version <= self._base:
+        """A release with the same rows when folding or an index build has moved the table's head, or the index was tuned; else None."""
+        log = self._store.log
+        log.refresh()
+        shape = log.shape(self.table.generation)
+        is_tuned = shape is not None and shape.search != log.get(log.state.newest).search
+        if self.table.version <= self._base and not is_tuned:
             return None
         return self._release(self._store.ledger.version, {}, {"maintenance": "ok"})
 
@@ -113,6 +117,7 @@ class Publisher:
         log = self._store.log
         number = log.state.newest + 1
         before = log.get(number - 1) if number > 1 else None
+        shape = log.shape(self.table.generation)
         version = self.table.version
         self.table.tag(number, version)
         detail = {
@@ -125,7 +130,7 @@ class Publisher:
             "fields": (before.fields if before else {}) | fields,
             "aliases": (before.aliases if before else 0) + new_aliases,
             "checks": checks,
-            "search": {},
+            "search": shape.search if shape else {},
         }
         event = log.append("released", number, BY, detail=detail, arrivals=arrivals)
         self._store.ledger.mark_released(ledger_version)

@@ -24,6 +24,7 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "sweep/sweep-notes",
         "evaluate/evaluate",
         "maintain/maintain",
+        "tune/tune",
         "rollback/rollback",
         "rollback/resume",
     }

@@ -1,0 +1,71 @@
+"""When a chunk table gets a vector index, and which: data that one can read and override (pure)."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from math import log2, sqrt
+from pathlib import Path
+
+from index.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPolicy:
+    """What may be changed, with the name that each has in the file of `GROUNDWORK_INDEX_POLICY`.
+
+    Attributes:
+        flat_below: rows below which every search looks at each of them: exact, and quick enough.
+        partitions: of the index; 0: the power of two next to the square root of the rows.
+        bits: of each dimension in the index (RaBitQ: Gao and Long, SIGMOD 2024).
+        sampled_per_partition: vectors that the centres of the partitions are trained on.
+        retrain_growth: the index is made anew when there are so many times the rows that it was made for.
+        recall_target: recall@10 that the search settings must reach, at the lower end of its 95 % interval.
+        retune_growth: the search settings are looked for anew when there are so many times the rows that they were found for.
+    """
+
+    flat_below: int = 25_000
+    partitions: int = 0
+    bits: int = 1
+    sampled_per_partition: int = 64
+    retrain_growth: float = 2.0
+    recall_target: float = 0.95
+    retune_growth: float = 1.2
+
+    def partitions_for(self, rows: int) -> int:
+        """How many partitions an index of so many rows has."""
+        return self.partitions or 1 << round(log2(max(2.0, sqrt(rows))))
+
+    def wants_index(self, rows: int) -> bool:
+        """Whether so many rows need an index."""
+        return rows >= self.flat_below
+
+    def is_outgrown(self, rows: int, made_for: int) -> bool:
+        """Whether an index made for so many rows should be made anew."""
+        return rows >= made_for * self.retrain_growth
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How thoroughly an index is searched: partitions that are looked into, and candidates for each hit whose own vectors are read."""
+
+    nprobes: int
+    refine_factor: int
+
+
+def untuned(partitions: int) -> SearchSettings:
+    """Settings for an index of which nothing was measured yet: thorough rather than quick."""
+    return SearchSettings(nprobes=max(20, partitions // 8), refine_factor=30)
+
+
+def index_policy(file: Path | None) -> IndexPolicy:
+    """That of a TOML file, and the defaults of what it leaves out; raises `Misconfigured` when it can't be used."""
+    if file is None:
+        return IndexPolicy()
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"GROUNDWORK_INDEX_POLICY: {file} can't be read: {error}") from error
+    names = [column.name for column in fields(IndexPolicy)]
+    for name, value in given.items():
+        if name not in names or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise Misconfigured(f"GROUNDWORK_INDEX_POLICY: {name} = {value!r} is not one of {', '.join(names)} with a number of 0 or more")
+    return IndexPolicy(**given)

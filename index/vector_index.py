@@ -1,0 +1,52 @@
+"""The vector index of a chunk table: partitions around centres, and a few bits of each dimension (IVF_RQ)."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from lancedb.table import LanceTable
+
+from index.vectors import Vectors
+
+COLUMN = "vector"
+NAME = "vector_idx"
+KIND = "IVF_RQ"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """What an index covers. `unindexed` rows are looked at one by one, in each search."""
+
+    partitions: int
+    indexed: int
+    unindexed: int
+
+
+def describe(table: LanceTable) -> VectorIndex | None:
+    """The index of the table's version; None when it has none."""
+    if not any(COLUMN in index.columns for index in table.list_indices()):
+        return None
+    stats = cast(Any, table.to_lance()).stats.index_stats(NAME)
+    partitions = max((int(part.get("num_partitions", 0)) for part in stats["indices"]), default=0)
+    return VectorIndex(partitions, int(stats["num_indexed_rows"]), int(stats["num_unindexed_rows"]))
+
+
+def sample(table: LanceTable, count: int) -> Vectors:
+    """Some of the vectors, in no order: shape (count, dimensions)."""
+    rows = cast(Any, table.to_lance()).sample(count, columns=[COLUMN])
+    column = rows[COLUMN].combine_chunks()
+    vectors: Vectors = np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), -1)
+    return vectors
+
+
+def build(table: LanceTable, centres: Vectors, bits: int) -> None:
+    """Makes the index anew around these centres; searches use the old one until the new one is committed."""
+    cast(Any, table.to_lance()).create_index(
+        COLUMN, KIND, name=NAME, metric="dot", replace=True, num_partitions=len(centres), num_bits=bits, ivf_centroids=centres
+    )
+    table.checkout_latest()
+
+
+def prewarm(table: LanceTable) -> None:
+    """Loads the index into memory, so that the first search is not the slow one."""
+    cast(Any, table.to_lance()).prewarm_index(NAME)

@@ -1,0 +1,57 @@
+"""The vector index of a generation, made when its policy asks for one; searches go on meanwhile."""
+
+import logging
+from time import monotonic
+
+import numpy as np
+from sklearn.cluster import MiniBatchKMeans
+
+from index.chunks import ChunkTable
+from index.policy import IndexPolicy
+from index.releases import Shape
+from index.store import Store
+from index.vectors import Vectors
+
+BY = "maintain"
+ROUNDS = 10
+_log = logging.getLogger(__name__)
+
+
+def reindex(store: Store, generation: str, policy: IndexPolicy) -> Shape | None:
+    """Makes the index when the table has outgrown the one it has; the new shape, or None when nothing was to do.
+
+    The event comes first: a release that is published between the commit of the index and this function's end must have its
+    settings. Raises `RuntimeError` when a batch was committed meanwhile and the index gave way; try again.
+    """
+    store.log.refresh()
+    table = store.existing_chunk_table(generation)
+    rows, shape = table.count(), store.log.shape(generation)
+    if not is_due(table, rows, shape, policy):
+        return None
+    began = monotonic()
+    partitions = policy.partitions_for(rows)
+    centres = train(table.sample_vectors(min(rows, policy.sampled_per_partition * partitions)), partitions)
+    detail = {"generation": generation, "partitions": partitions, "rows": rows}
+    store.log.append("indexed", 0, BY, detail=detail)
+    table.build_vector_index(centres, policy.bits)
+    _log.info("a vector index of %d rows with %d partitions was made in %.0f s", rows, partitions, monotonic() - began)
+    return store.log.shape(generation)
+
+
+def is_due(table: ChunkTable, rows: int, shape: Shape | None, policy: IndexPolicy) -> bool:
+    """Whether the rows want an index and have none, or one for far fewer rows, or with other partitions than asked for."""
+    if not policy.wants_index(rows):
+        return False
+    if shape is None or table.vector_index() is None:
+        return True
+    return policy.is_outgrown(rows, shape.rows) or bool(policy.partitions and policy.partitions != shape.partitions)
+
+
+def train(vectors: Vectors, partitions: int) -> Vectors:
+    """Centres of partitions, shape (partitions, dimensions), by k-means on small batches (Sculley, WWW 2010)."""
+    batch = max(4096, 4 * partitions)
+    rounds = max(1, ROUNDS * len(vectors) // batch)
+    settings = {"batch_size": batch, "max_iter": ROUNDS, "n_init": 1, "max_no_improvement": rounds}
+    kmeans = MiniBatchKMeans(partitions, init="random", random_state=1, **settings)
+    centres: Vectors = np.ascontiguousarray(kmeans.fit(vectors).cluster_centers_, dtype=np.float32)
+    return centres

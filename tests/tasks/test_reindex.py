@@ -1,0 +1,116 @@
+"""The vector index: made when the policy asks for it, searched with settings that are kept in the release."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evals.recall import known_items, measure, probe
+from evals.tune import check
+from index.documents import Draft
+from index.policy import IndexPolicy, SearchSettings
+from tasks.reindex import reindex
+from tests.bench import Bench
+
+POLICY = IndexPolicy(flat_below=300, partitions=8)
+NAMES = ["apple", "pear", "plum", "fig", "quince", "medlar", "cherry", "lemon", "orange", "grape"]
+
+
+@pytest.fixture
+def orchard(bench: Bench) -> Bench:
+    """400 passages of a few words each."""
+    rng = np.random.default_rng(1)
+    fruit = [" and ".join(rng.choice(NAMES, 4)) for _ in range(400)]
+    texts = [f"Tree {number} bears {names} in row {number % 17}." for number, names in enumerate(fruit)]
+    bench.ingest(*(Draft(f"d{number}", content=text.encode()) for number, text in enumerate(texts)))
+    return bench
+
+
+def generation(bench: Bench) -> str:
+    return bench.publisher.table.generation
+
+
+def published(bench: Bench) -> None:
+    assert bench.publisher.publish_maintenance()
+    bench.reader.follow()
+
+
+def test_few_rows_get_no_index(bench: Bench):
+    bench.put("a", "Some text.")
+    assert reindex(bench.store, generation(bench), POLICY) is None
+    assert bench.reader.view().vector_index is None
+
+
+def test_many_rows_get_one_and_the_release_says_how_it_is_searched(orchard: Bench):
+    shape = reindex(orchard.store, generation(orchard), POLICY)
+    assert shape is not None
+    assert (shape.partitions, shape.rows) == (8, 400)
+    published(orchard)
+    view = orchard.reader.view()
+    assert view.vector_index is not None
+    assert (view.vector_index.partitions, view.vector_index.indexed, view.vector_index.unindexed) == (8, 400, 0)
+    assert view.settings == SearchSettings(view.release.search["nprobes"], view.release.search["refine_factor"])
+    assert reindex(orchard.store, generation(orchard), POLICY) is None
+
+
+def test_a_document_that_comes_after_the_index_is_found_before_and_after_folding(orchard: Bench):
+    reindex(orchard.store, generation(orchard), POLICY)
+    orchard.put("new", "A walnut stands alone by the gate.")
+    assert orchard.found("walnut by the gate", mode="vector")[0] == "new"
+    orchard.publisher.table.fold()
+    published(orchard)
+    view = orchard.reader.view()
+    assert view.vector_index is not None
+    assert (view.vector_index.indexed, view.vector_index.unindexed) == (401, 0)
+    assert orchard.found("walnut by the gate", mode="vector")[0] == "new"
+
+
+def test_a_table_that_has_outgrown_its_index_gets_another(orchard: Bench):
+    reindex(orchard.store, generation(orchard), POLICY)
+    assert reindex(orchard.store, generation(orchard), replace(POLICY, retrain_growth=1.0)) is not None
+
+
+def test_recall_is_measured_against_every_row(orchard: Bench):
+    reindex(orchard.store, generation(orchard), POLICY)
+    published(orchard)
+    view = orchard.reader.view()
+    exam = probe(view, known_items(view, orchard.embedder, 20))
+    assert len(exam.vectors) == 20
+    everything = measure(view, exam, SearchSettings(8, 40))
+    little = measure(view, exam, SearchSettings(1, 1))
+    assert everything.recall.mean > little.recall.mean
+    assert everything.recall.mean > 0.9
+
+
+def test_the_nearest_are_those_of_an_exact_search(orchard: Bench):
+    view = orchard.reader.view()
+    vectors = known_items(view, orchard.embedder, 5)
+    for vector, scores in zip(vectors, view.nearest(vectors, 10), strict=True):
+        assert scores.tolist() == pytest.approx([hit.score for hit in view.by_vector(vector, 10, None, exact=True)], abs=1e-5)
+
+
+def test_passages_that_say_the_same_are_as_good_as_each_other(bench: Bench):
+    bench.ingest(*(Draft(f"d{number}", content=f"The gate is closed. Number {number}.".encode()) for number in range(20)))
+    view = bench.reader.view()
+    exam = probe(view, known_items(view, bench.embedder, 3))
+    assert measure(view, exam).recall.mean == 1.0
+
+
+def test_the_tuner_puts_what_it_finds_into_the_next_release(orchard: Bench):
+    reindex(orchard.store, generation(orchard), POLICY)
+    published(orchard)
+    checked = check(orchard.store, POLICY, orchard.embedder)
+    assert checked is not None
+    assert checked.tuning is not None
+    chosen = checked.tuning.chosen.settings
+    published(orchard)
+    assert orchard.publisher.publish_maintenance() is None
+    assert orchard.reader.view().settings == chosen
+    assert orchard.live.search["recall@10"]["mean"] == checked.tuning.chosen.recall.mean
+    again = check(orchard.store, POLICY, orchard.embedder)
+    assert again is not None
+    assert again.tuning is None
+
+
+def test_without_an_index_there_is_nothing_to_check(orchard: Bench):
+    assert check(orchard.store, POLICY, orchard.embedder) is None
