@@ -1,5 +1,6 @@
 """The vector index of a chunk table: partitions around centres, and a few bits of each dimension (IVF_RQ)."""
 
+import os
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,6 +9,8 @@ from lancedb.table import LanceTable
 
 from index.vectors import Vectors
 
+# Statistics would hold every centre, 1.5 million numbers for ten million rows.
+os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
 COLUMN = "vector"
 NAME = "vector_idx"
 KIND = "IVF_RQ"

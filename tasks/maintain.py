@@ -12,6 +12,8 @@ from index.store import Store
 
 KEEP_PROVEN = timedelta(days=30)
 KEEP_LAST = 20
+# An evaluation of what was live when it began must come to its end.
+KEEP_ALL = timedelta(minutes=5)
 KEEP_MINUTELY = timedelta(days=1)
 KEEP_HOURLY = timedelta(days=7)
 # A reader may still be in the middle of a search on a release that was just retired.
@@ -33,8 +35,8 @@ class Maintenance:
 def retained(releases: Sequence[Release], state: State, now: datetime) -> set[int]:
     """The releases that stay servable (pure).
 
-    Every proven one for 30 days; of the others the last 20, one a minute for a day and one an hour
-    for a week; and always what is live and the newest.
+    Every proven one for 30 days; of the others those of the last 5 minutes, the last 20, one a minute for a day and one an
+    hour for a week; and always what is live and the newest.
     """
     servable = sorted((release for release in releases if release.status != "reclaimed"), key=lambda release: -release.number)
     keep = {state.live, state.newest} | {release.number for release in servable[:KEEP_LAST]}
@@ -42,6 +44,8 @@ def retained(releases: Sequence[Release], state: State, now: datetime) -> set[in
     for release in servable:
         age, at = now - release.created_at, release.created_at
         if release.status == "proven" and age <= KEEP_PROVEN:
+            keep.add(release.number)
+        if age <= KEEP_ALL:
             keep.add(release.number)
         if age <= KEEP_MINUTELY:
             minutes.setdefault((*at.timetuple()[:5],), release.number)

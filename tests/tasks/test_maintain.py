@@ -35,6 +35,11 @@ def test_the_last_twenty_stay():
     assert kept(history(*[timedelta(days=60)] * 10, *[timedelta(days=40)] * KEEP_LAST)) == list(range(11, 31))
 
 
+def test_those_of_the_last_five_minutes_stay():
+    ages = [timedelta(minutes=minute, seconds=-second) for minute in (7, 4) for second in (10, 20, 30)]
+    assert kept(history(*ages, *SECONDS))[:4] == [3, 4, 5, 6]
+
+
 def test_of_a_day_one_a_minute_stays():
     ages = [timedelta(hours=1, minutes=minute, seconds=-second) for minute in (2, 1) for second in (10, 20, 30)]
     assert kept(history(*ages, *SECONDS))[:2] == [3, 6]
