@@ -11,7 +11,7 @@ from time import monotonic
 from flows.interrupt import Interrupted, Interruptible
 from flows.lanes import Lanes, Piece
 from index.documents import Lane, Write
-from index.errors import is_storage_failure
+from index.errors import Conflict, Unavailable, is_storage_failure
 from index.store import Store
 from tasks.batch import Outcome, isolate, run_batch
 from tasks.maintain import tidy
@@ -87,15 +87,16 @@ class Drain:
 
     def rest(self) -> None:
         """What there is time for when nothing waits: fold what is not, publish what maintenance has folded meanwhile."""
-        if self._unfinished:
-            self._giving_way(self.settle)
-        elif self.unfolded:
+        if self.unfolded or self._unfinished:
             self.fold()
         else:
             self._giving_way(self.publisher.publish_maintenance)
 
     def fold(self) -> None:
         """Folds and publishes the folded state. Giving way to somebody else's commit is no failure."""
+        self._giving_way(self.settle)
+        if self._unfinished:
+            return
         self.unfolded = 0
         for step in (self.publisher.table.fold, self.store.ledger.fold, self.publisher.publish_maintenance):
             self._giving_way(step)
@@ -117,7 +118,7 @@ class Drain:
     def _giving_way(self, step: Callable[[], object]) -> None:
         try:
             step()
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, Conflict, Unavailable) as error:
             _log.warning("folding gave way, it is tried again later: %s", error)
 
     def _is_read(self, writes: Sequence[Write]) -> bool:

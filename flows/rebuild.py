@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from flows.ingest import Drain
-from index.errors import BatchFailed
+from index.errors import BatchFailed, Unavailable
 from tasks.rebuild import Rebuild
 
 SECONDS_A_PIECE = 0.5
@@ -39,7 +39,7 @@ class Rebuilding:
             elif monotonic() - self._told_at > TELL_EVERY_S:
                 self._told_at = monotonic()
                 _log.info("rebuilding: %d documents to do, %d texts embedded so far", self.rebuild.remaining(), self.rebuild.embedded)
-        except (OSError, RuntimeError, ValueError, BatchFailed):
+        except (OSError, RuntimeError, ValueError, BatchFailed, Unavailable):
             _log.exception("the rebuild failed; it goes on in %.0f s, searches stay on the generation before it", AGAIN_AFTER_S)
             self._not_before = monotonic() + AGAIN_AFTER_S
             self.drain.unsettle()

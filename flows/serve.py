@@ -18,6 +18,7 @@ from flows.rollback import rollback
 from flows.sweep import sweep
 from flows.tune import tune
 from index.errors import Misconfigured
+from index.policy import index_policy
 from index.settings import Settings
 from tasks.discover import sources
 
@@ -99,6 +100,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings()
+    index_policy(settings.index_policy)  # says at the start what is wrong with it, not in the first maintenance
     wait_for_server(settings.prefect_url)
     ensure_automation()
     serve(*deployments(settings), pause_on_shutdown=False, print_starting_message=False)

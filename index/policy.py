@@ -1,11 +1,10 @@
 """When a chunk table gets a vector index, and which: data that one can read and override (pure)."""
 
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import log2, sqrt
 from pathlib import Path
 
-from index.errors import Misconfigured
+from index.overrides import overridden
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +14,7 @@ class IndexPolicy:
     Attributes:
         flat_below: rows below which every search looks at each of them: exact, and quick enough.
         partitions: of the index; 0: the power of two next to the square root of the rows.
-        bits: of each dimension in the index (RaBitQ: Gao and Long, SIGMOD 2024).
+        bits: of each dimension in the index, at least 1 (RaBitQ: Gao and Long, SIGMOD 2024).
         sampled_per_partition: vectors that the centres of the partitions are trained on.
         retrain_growth: the index is made anew when there are so many times the rows that it was made for.
         recall_target: recall@10 that the search settings must reach, at the lower end of its 95 % interval.
@@ -58,14 +57,4 @@ def untuned(partitions: int) -> SearchSettings:
 
 def index_policy(file: Path | None) -> IndexPolicy:
     """That of a TOML file, and the defaults of what it leaves out; raises `Misconfigured` when it can't be used."""
-    if file is None:
-        return IndexPolicy()
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"GROUNDWORK_INDEX_POLICY: {file} can't be read: {error}") from error
-    names = [column.name for column in fields(IndexPolicy)]
-    for name, value in given.items():
-        if name not in names or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise Misconfigured(f"GROUNDWORK_INDEX_POLICY: {name} = {value!r} is not one of {', '.join(names)} with a number of 0 or more")
-    return IndexPolicy(**given)
+    return overridden(IndexPolicy, file, "GROUNDWORK_INDEX_POLICY")

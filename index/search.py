@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import RLock
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from index.embedder import Vectors
 from index.ledger import Ledger
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
+from index.vector_index import VectorIndex
 
 OPEN_VIEWS = 8
 # Rows that are compared at once with what is looked for exactly.
@@ -41,15 +43,18 @@ class View:
         self.hidden = list(hidden)
         self._table = table
         self.has_full_text = any(FULL_TEXT_COLUMN in index.columns for index in table.list_indices())
-        self.vector_index = vector_index.describe(table)
+
+    @cached_property
+    def vector_index(self) -> VectorIndex | None:
+        """The index of its vectors; None when every search looks at all rows. Reads statistics: not for each request."""
+        return vector_index.describe(self._table)
 
     @property
     def settings(self) -> SearchSettings | None:
         """How thoroughly its index is searched; None when every search looks at all rows."""
-        if self.vector_index is None:
-            return None
-        given = self.release.search
-        return SearchSettings(given["nprobes"], given["refine_factor"]) if given else untuned(self.vector_index.partitions)
+        if given := self.release.search:
+            return SearchSettings(given["nprobes"], given["refine_factor"])
+        return untuned(self.vector_index.partitions) if self.vector_index else None
 
     def by_vector(
         self, vector: Vectors, limit: int, condition: str | None, exact: bool = False, settings: SearchSettings | None = None

@@ -70,6 +70,7 @@ def maintain(store: Store, now: datetime) -> Maintenance:
 
 def tidy(store: Store, table: ChunkTable, now: datetime) -> None:
     """What the ingester does often: retires releases and forgets versions. Each commit and each look lists all versions that there are."""
+    store.log.refresh()
     _retire(store, now)
     _clean(store, table)
 

@@ -30,10 +30,10 @@ def reindex(store: Store, generation: str, policy: IndexPolicy) -> Shape | None:
         return None
     began = monotonic()
     partitions = policy.partitions_for(rows)
-    centres = train(table.sample_vectors(min(rows, policy.sampled_per_partition * partitions)), partitions)
+    centres = train(table.sample_vectors(min(rows, max(1, policy.sampled_per_partition) * partitions)), partitions)
     detail = {"generation": generation, "partitions": partitions, "rows": rows}
     store.log.append("indexed", 0, BY, detail=detail)
-    table.build_vector_index(centres, policy.bits)
+    table.build_vector_index(centres, max(1, policy.bits))
     _log.info("a vector index of %d rows with %d partitions was made in %.0f s", rows, partitions, monotonic() - began)
     return store.log.shape(generation)
 

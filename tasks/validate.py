@@ -5,10 +5,9 @@ A row that fails an expectation costs its document the place in the batch, with 
 
 import logging
 import re
-import tomllib
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -19,7 +18,8 @@ import pandas as pd
 
 from index.chunks import Chunk
 from index.embedder import Vectors
-from index.errors import BatchStopped, Misconfigured
+from index.errors import BatchStopped
+from index.overrides import overridden
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
@@ -64,17 +64,7 @@ class Thresholds:
 
 def thresholds(file: Path | None) -> Thresholds:
     """Those of a TOML file, and the defaults of the others; raises `Misconfigured` when it can't be used."""
-    if file is None:
-        return Thresholds()
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"GROUNDWORK_CONTRACT: {file} can't be read: {error}") from error
-    names = [column.name for column in fields(Thresholds)]
-    for name, value in given.items():
-        if name not in names or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise Misconfigured(f"GROUNDWORK_CONTRACT: {name} = {value!r} is not one of {', '.join(names)} with a number of 0 or more")
-    return Thresholds(**given)
+    return overridden(Thresholds, file, "GROUNDWORK_CONTRACT")
 
 
 class Contract:

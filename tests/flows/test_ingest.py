@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from flows import ingest
 from flows.ingest import FAULTS_BEFORE_SPLIT, FOLD_EVERY, Drain
 from index.documents import Draft
 from index.embedder import Vectors
+from index.errors import Conflict
 from index.inbox import Inbox
 from index.releases import ReleaseLog
 from tests.bench import Bench
@@ -189,3 +191,15 @@ def test_the_newest_of_several_revisions_in_one_batch_wins(bench):
     drain_of(bench).next_batch()
     assert [hit.chunk.text for hit in bench.search("first second third text").hits] == ["third"]
     assert states(bench) == {"a": "indexed", "b": "deleted"}
+
+
+def test_a_rollback_while_old_releases_are_retired_is_waited_out(bench, monkeypatch):
+    def raced(*_: object) -> None:
+        raise Conflict("release 3 went live while it was about to be retired")
+
+    monkeypatch.setattr(ingest, "tidy", raced)
+    draining = Drain(bench.store, bench.publisher, bench.tools, lambda: False, lambda _: None)
+    for _ in range(ingest.TIDY_EVERY):
+        draining.fold()
+    bench.accept(Draft("a", content=b"text"))
+    assert draining.next_batch()

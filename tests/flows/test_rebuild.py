@@ -9,6 +9,7 @@ from flows.ingest import Drain
 from flows.rebuild import Rebuilding
 from index.documents import Draft
 from index.embedder import Vectors
+from index.releases import Release
 from tasks.chunk import Chunker
 from tasks.publish import Publisher
 from tasks.rebuild import needed
@@ -70,3 +71,24 @@ def test_after_a_failure_it_waits_and_goes_on_where_it_was(bench: Bench, rebuild
         rebuilding.go_on()
     bench.reader.follow()
     assert len(bench.reader.view().chunks_of("long")) > 1
+
+
+class FailingRelease(Publisher):
+    """Its disk is full when the new generation is to be released."""
+
+    def _release(self, *_: object, **__: object) -> Release:
+        raise OSError("the disk is full")
+
+
+def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: Bench, rebuilding: Rebuilding):
+    assert rebuilding.rebuild is not None
+    before = bench.live
+    rebuilding.rebuild.publisher.__class__ = FailingRelease
+    while rebuilding.is_under_way:
+        rebuilding.go_on()
+    rebuilding.rebuild.publisher.__class__ = Publisher
+    rebuilding.drain.unfolded = 1
+    rebuilding.drain.fold()
+    bench.reader.follow()
+    assert bench.live.generation == before.generation
+    assert bench.store.ledger.get(["long"])["long"].chunks == 1
