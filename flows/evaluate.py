@@ -1,7 +1,7 @@
 """The `evaluate` flow: scores a release on golden questions, reports it, and proves it when it holds."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -35,6 +35,8 @@ from tasks.generate import ChatGenerator, Endpoint
 P = ParamSpec("P")
 T = TypeVar("T")
 ARTIFACT = "evaluation-report"
+# A slow judge takes hours; until then retention leaves the release.
+LONGEST = timedelta(hours=12)
 EXCEPTION_PREFIX = "Flow run encountered an exception: "
 DESCRIPTION = (
     "Asks the golden questions on a release and scores what it finds: RAGAS context precision and recall, nDCG@10, recall@10, MRR@10, "
@@ -114,6 +116,7 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     store = open_store(settings.index, settings.home)
     reader = store.reader()
     number = reader.view(release).release.number
+    store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
     sample_of(load(dataset), sample)  # a wrong name or size fails here, before the model is loaded
     print(f"evaluating release {number} on the golden set {dataset!r}")
     embedder = as_task_run(load_embedder)

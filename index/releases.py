@@ -22,7 +22,7 @@ from index.arrivals import Arrival, from_json, to_json
 from index.errors import Conflict, NotFound, Unavailable
 from index.policy import untuned
 
-Kind = Literal["released", "promoted", "rolled_back", "resumed", "held", "proven", "reclaimed", "indexed", "tuned"]
+Kind = Literal["released", "promoted", "rolled_back", "resumed", "held", "proven", "reclaimed", "indexed", "tuned", "kept"]
 COMPACT_EVERY = 100
 # The arrivals are many and wanted once: they are not kept in memory.
 _KEPT = [name for name in schema.RELEASES.names if name != "arrivals"]
@@ -55,7 +55,7 @@ class Event:
 class Release:
     """One servable state of the index; everything but `status` and `scores` never changes.
 
-    `aliases` documents say the same as another one.
+    `aliases` documents say the same as another one. Before `kept_until` retention does not take it.
     """
 
     number: int
@@ -72,6 +72,7 @@ class Release:
     aliases: int = 0
     status: str = "checked"
     scores: list[dict[str, Any]] = field(default_factory=list)
+    kept_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,10 @@ class ReleaseLog:
             raise Conflict(f"release {number} was reclaimed by retention and can't be served any more")
         return release
 
+    def keep(self, number: int, until: datetime, by: str) -> None:
+        """Has retention leave a release until then, for long work on it; raises `NotFound`, or `Conflict` when it came too late."""
+        self.append("kept", number, by, detail={"until": until.isoformat()}, precondition=lambda: self.servable(number))
+
     def shape(self, generation: str) -> Shape | None:
         """The vector index that a generation has, or is about to have; None when it is searched row by row."""
         return self._shapes.get(generation)
@@ -225,6 +230,8 @@ class ReleaseLog:
             self._replace(event.release, status="proven", scores=event.detail.get("scores", []))
         elif event.kind == "held":
             self._replace(event.release, status="held")
+        elif event.kind == "kept":
+            self._replace(event.release, kept_until=datetime.fromisoformat(event.detail["until"]))
         elif event.kind == "indexed":
             self._shapes[event.detail["generation"]] = Shape(**event.detail)
         elif event.kind == "tuned":

@@ -14,6 +14,8 @@ from index.vectors import Places
 # Lengths are filled up to a multiple of the first, above `SHORT` tokens of the second.
 STEPS = (8, 16)
 SHORT = 64
+# A short text by itself is a question, and somebody waits for it.
+STEP_ALONE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def token_batches(tokens: Sequence[Sequence[int]], budget: int, pad: int, most: 
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        width = padded(int(lengths[order[start]]), most)
+        width = padded(int(lengths[order[start]]), most, alone=len(order) == 1)
         rows = order[start : start + _together(len(order) - start, max(1, budget // width))]
         ids = np.full((len(rows), width), pad, dtype=np.int64)
         for row, place in zip(ids, rows, strict=True):
@@ -56,9 +58,9 @@ def token_batches(tokens: Sequence[Sequence[int]], budget: int, pad: int, most: 
         start += len(rows)
 
 
-def padded(length: int, most: int) -> int:
-    """The length up to which a text of so many tokens is filled."""
-    step = STEPS[length > SHORT]
+def padded(length: int, most: int, *, alone: bool = False) -> int:
+    """The length up to which a text of so many tokens is filled; less is filled up in a text that is embedded `alone`."""
+    step = STEP_ALONE if alone and length <= SHORT else STEPS[length > SHORT]
     return max(length, min(most, -(-max(1, length) // step) * step))
 
 

@@ -12,7 +12,7 @@ from index.store import Store
 
 KEEP_PROVEN = timedelta(days=30)
 KEEP_LAST = 20
-# An evaluation of what was live when it began must come to its end.
+# What was live a moment ago is still being read: by pages of a list, by an evaluation that is about to ask for it to be kept.
 KEEP_ALL = timedelta(minutes=5)
 KEEP_MINUTELY = timedelta(days=1)
 KEEP_HOURLY = timedelta(days=7)
@@ -36,7 +36,7 @@ def retained(releases: Sequence[Release], state: State, now: datetime) -> set[in
     """The releases that stay servable (pure).
 
     Every proven one for 30 days; of the others those of the last 5 minutes, the last 20, one a minute for a day and one an
-    hour for a week; and always what is live and the newest.
+    hour for a week; what somebody asked to keep; and always what is live and the newest.
     """
     servable = sorted((release for release in releases if release.status != "reclaimed"), key=lambda release: -release.number)
     keep = {state.live, state.newest} | {release.number for release in servable[:KEEP_LAST]}
@@ -45,7 +45,7 @@ def retained(releases: Sequence[Release], state: State, now: datetime) -> set[in
         age, at = now - release.created_at, release.created_at
         if release.status == "proven" and age <= KEEP_PROVEN:
             keep.add(release.number)
-        if age <= KEEP_ALL:
+        if age <= KEEP_ALL or (release.kept_until and release.kept_until > now):
             keep.add(release.number)
         if age <= KEEP_MINUTELY:
             minutes.setdefault((*at.timetuple()[:5],), release.number)
@@ -105,12 +105,12 @@ def _retire(store: Store, now: datetime) -> list[Release]:
     retired = [release for release in store.log.all() if release.number not in keep and release.status != "reclaimed"]
     numbers = [release.number for release in retired]
 
-    def nothing_live_is_retired() -> None:
-        if store.log.state.live in numbers:
-            raise Conflict(f"release {store.log.state.live} went live while it was about to be retired; the next pass sees it")
+    def nothing_needed_is_retired() -> None:
+        if needed := retained(store.log.all(), store.log.state, now).intersection(numbers):
+            raise Conflict(f"releases {sorted(needed)} came to be needed while they were about to be retired; the next pass sees it")
 
     if retired:
-        store.log.append("reclaimed", 0, "maintain", detail={"releases": numbers}, precondition=nothing_live_is_retired)
+        store.log.append("reclaimed", 0, "maintain", detail={"releases": numbers}, precondition=nothing_needed_is_retired)
     return retired
 
 

@@ -97,6 +97,17 @@ def test_a_reclaimed_release_is_known_but_not_servable(db: DBConnection):
         log.servable(1)
 
 
+def test_a_release_is_kept_until_a_time_unless_that_comes_too_late(db: DBConnection):
+    log = ReleaseLog(db)
+    publish(log, 1)
+    until = datetime(2026, 1, 2, tzinfo=UTC)
+    log.keep(1, until, "evaluate")
+    assert ReleaseLog(db).get(1).kept_until == until
+    log.append("reclaimed", 0, "maintain", detail={"releases": [1]})
+    with pytest.raises(Conflict, match="reclaimed"):
+        log.keep(1, until, "evaluate")
+
+
 def test_scores_and_verdicts_are_kept_with_the_release(db: DBConnection):
     log = ReleaseLog(db)
     publish(log, 1)

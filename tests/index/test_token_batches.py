@@ -42,6 +42,12 @@ def test_lengths_are_filled_up_to_a_few_widths_and_never_beyond_what_the_model_r
     assert padded(length, most) == width
 
 
+@pytest.mark.parametrize(("tokens", "width"), [(3, 4), (9, 12), (64, 64), (65, 80)])
+def test_a_question_is_filled_up_less(tokens: int, width: int):
+    (batch,) = token_batches([[1] * tokens], budget=1024, pad=0, most=256)
+    assert batch.ids.shape == (1, width)
+
+
 def test_whatever_is_embedded_the_batches_have_few_shapes():
     shapes = set()
     for count in range(1, 40):

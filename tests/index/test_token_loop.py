@@ -52,7 +52,7 @@ def test_a_few_texts_are_shared_out_among_the_workers():
 def test_one_short_text_is_one_batch():
     kernel = NotingKernel()
     list(loop(kernel).stream(["apple"]))
-    assert [batch.ids.tolist() for batch in kernel.batches] == [[[1, 0, 0, 0, 0, 0, 0, 0]]]
+    assert [batch.ids.tolist() for batch in kernel.batches] == [[[1, 0, 0, 0]]]
 
 
 def test_long_texts_are_cut_and_the_prompt_of_the_model_is_put_before_each():

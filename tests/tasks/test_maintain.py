@@ -1,13 +1,15 @@
 """Maintenance: what stays servable, and that folding and cleaning change no answer."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from index.errors import Conflict
-from index.releases import Release, State
+from index.releases import Event, Release, ReleaseLog, State
 from tasks.maintain import KEEP_LAST, maintain, retained
 from tests.bench import Bench
 
@@ -57,6 +59,12 @@ def test_what_is_older_than_a_week_goes():
 @pytest.mark.parametrize(("days", "stays"), [(8, True), (29, True), (31, False)])
 def test_proven_releases_stay_for_thirty_days(days: int, stays: bool):
     releases = [release(1, timedelta(days=days), "proven"), *history(*[timedelta(0)] * (KEEP_LAST + 1))[1:]]
+    assert (1 in kept(releases)) is stays
+
+
+@pytest.mark.parametrize(("until", "stays"), [(timedelta(minutes=1), True), (timedelta(minutes=-1), False)])
+def test_what_is_being_worked_on_stays_until_the_time_that_was_asked_for(until: timedelta, stays: bool):
+    releases = [replace(release(1, timedelta(days=8)), kept_until=NOW + until), *history(*[timedelta(0)] * (KEEP_LAST + 1))[1:]]
     assert (1 in kept(releases)) is stays
 
 
@@ -134,6 +142,24 @@ def test_the_pinned_release_is_never_retired(bench: Bench):
     assert 2 not in result.reclaimed
     assert 1 in result.reclaimed
     assert bench.found("apples") == ["a"]
+
+
+def test_a_release_that_somebody_keeps_while_it_is_about_to_be_retired_stays(bench: Bench):
+    for number in range(2, 2 + KEEP_LAST + 1):
+        publish_again(bench, number)
+    later = datetime.now(UTC) + timedelta(days=8)
+    slow = bench.store.log
+    other = ReleaseLog(bench.store.db)
+    append = slow.append
+
+    def appended_later(*arguments: Any, **named: Any) -> Event:
+        other.keep(1, later + timedelta(hours=1), "evaluate")
+        return append(*arguments, **named)
+
+    slow.append = appended_later  # type: ignore[method-assign]
+    with pytest.raises(Conflict, match="came to be needed"):
+        maintain(bench.store, later)
+    assert slow.servable(1).status == "checked"
 
 
 def test_a_pass_that_died_after_retiring_is_finished_by_the_next(bench: Bench):
