@@ -1,7 +1,7 @@
 """Reads: searches over one release, followed as releases come."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -29,9 +29,12 @@ SLICE = 8192
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage that one kind of search found. `score` grows with relevance; its scale is that of the search."""
+    """A passage that one kind of search found: its row in the release, and a score that grows with relevance, on the search's own scale.
 
-    chunk: Chunk
+    Many are found and few are shown: what a hit shows is read by `View.chunks`.
+    """
+
+    row: int
     score: float
 
 
@@ -66,8 +69,7 @@ class View:
             query = query.bypass_vector_index()
         elif settings:
             query = query.nprobes(settings.nprobes).refine_factor(settings.refine_factor)
-        rows = self._rows(query, limit, condition, "_distance")
-        return [Candidate(chunk_from_row(row), 1.0 - row["_distance"]) for row in rows]
+        return [Candidate(row, 1.0 - distance) for row, distance in self._found(query, limit, condition, "_distance")]
 
     def by_text(self, text: str, limit: int, condition: str | None) -> list[Candidate]:
         """The passages that share the most telling words with `text` (BM25), best first."""
@@ -75,8 +77,16 @@ class View:
             return []
         # A MatchQuery takes plain words: nothing in `text` is query syntax.
         words = cast(Any, MatchQuery)(text, FULL_TEXT_COLUMN)
-        rows = self._rows(cast(Any, self._table).search(words, query_type="fts"), limit, condition, "_score")
-        return [Candidate(chunk_from_row(row), row["_score"]) for row in rows]
+        query = cast(Any, self._table).search(words, query_type="fts")
+        return [Candidate(row, score) for row, score in self._found(query, limit, condition, "_score")]
+
+    def chunks(self, rows: Sequence[int]) -> list[Chunk]:
+        """The passages in these rows, in the same order."""
+        if not rows:
+            return []
+        found = cast(Any, self._table).take_row_ids(list(rows)).with_row_id().select(list(SHOWN)).to_arrow().to_pylist()
+        chunks = {row["_rowid"]: chunk_from_row(row) for row in found}
+        return [chunks[row] for row in rows]
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:
         """The passages of one document in order; none when it is deleted."""
@@ -85,16 +95,28 @@ class View:
         rows = self._table.search().where(col("doc_id") == lit(doc_id)).select(list(SHOWN)).limit(100_000).to_arrow().to_pylist()
         return sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal)
 
+    def prewarm(self) -> None:
+        """Loads what searches need into memory, so that the first one is as fast as those after it."""
+        if self.vector_index:
+            vector_index.prewarm(self._table)
+
     def nearest(self, vectors: Vectors, count: int) -> Vectors:
         """The scores of the passages that are truly nearest to each vector, best first: shape (vectors, count).
 
         Minus infinity where there are fewer passages. Reads every vector once, a slice after the other.
         """
         best = np.full((len(vectors), count), -np.inf, dtype=np.float32)
-        for batch in cast(Any, self._table.to_lance()).to_batches(columns=["vector"], batch_size=SLICE):
+        for batch in self.vector_batches():
             stored = np.asarray(batch["vector"].flatten(), dtype=np.float32).reshape(batch.num_rows, -1)
-            best = -np.partition(-np.hstack([best, vectors @ stored.T]), count - 1, axis=1)[:, :count]
+            scores = vectors @ stored.T
+            # After the first slices few vectors find anything nearer: looking for that is cheaper than sorting.
+            better = np.flatnonzero((scores > best.min(axis=1, keepdims=True)).any(axis=1))
+            best[better] = -np.partition(-np.hstack([best[better], scores[better]]), count - 1, axis=1)[:, :count]
         return -np.sort(-best, axis=1)
+
+    def vector_batches(self) -> Iterator[pa.RecordBatch]:
+        """Every vector of the release, a slice after the other."""
+        yield from cast(Any, self._table.to_lance()).to_batches(columns=["vector"], batch_size=SLICE)
 
     def sample_texts(self, count: int) -> list[str]:
         """The texts of some passages from all over the release, in no order."""
@@ -106,12 +128,12 @@ class View:
         hashes = self._table.search().select(["text_hash"]).limit(tables.ALL).to_arrow()["text_hash"]
         return len(hashes), len(hashes.unique())
 
-    def _rows(self, query: Any, limit: int, condition: str | None, score: str) -> list[dict[str, Any]]:
-        query = query.limit(limit).select([*SHOWN, score])
+    def _found(self, query: Any, limit: int, condition: str | None, score: str) -> Iterator[tuple[int, float]]:
+        query = query.limit(limit).select([score]).with_row_id(with_row_id=True)
         if condition:
             query = query.where(condition, prefilter=True)
         table: pa.Table = query.to_arrow()
-        return cast(list[dict[str, Any]], table.to_pylist())
+        return zip(table["_rowid"].to_pylist(), table[score].to_pylist(), strict=True)
 
 
 class Reader:

@@ -2,6 +2,7 @@
 
 import logging
 from time import monotonic
+from typing import Protocol
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
@@ -29,12 +30,11 @@ def reindex(store: Store, generation: str, policy: IndexPolicy) -> Shape | None:
     if not is_due(table, rows, shape, policy):
         return None
     began = monotonic()
-    partitions = policy.partitions_for(rows)
-    centres = train(table.sample_vectors(min(rows, max(1, policy.sampled_per_partition) * partitions)), partitions)
-    detail = {"generation": generation, "partitions": partitions, "rows": rows}
+    centres = centres_for(table, rows, policy)
+    detail = {"generation": generation, "partitions": len(centres), "rows": rows}
     store.log.append("indexed", 0, BY, detail=detail)
     table.build_vector_index(centres, max(1, policy.bits))
-    _log.info("a vector index of %d rows with %d partitions was made in %.0f s", rows, partitions, monotonic() - began)
+    _log.info("a vector index of %d rows with %d partitions was made in %.0f s", rows, len(centres), monotonic() - began)
     return store.log.shape(generation)
 
 
@@ -45,6 +45,20 @@ def is_due(table: ChunkTable, rows: int, shape: Shape | None, policy: IndexPolic
     if shape is None or table.vector_index() is None:
         return True
     return policy.is_outgrown(rows, shape.rows) or bool(policy.partitions and policy.partitions != shape.partitions)
+
+
+class Sampled(Protocol):
+    """Rows whose vectors can be sampled: a chunk table, or some of one."""
+
+    def sample_vectors(self, count: int) -> Vectors:
+        """Some of the vectors, in no order: shape (count, dimensions)."""
+        ...
+
+
+def centres_for(table: Sampled, rows: int, policy: IndexPolicy) -> Vectors:
+    """The centres of the partitions that the policy gives so many rows: shape (partitions, dimensions)."""
+    partitions = policy.partitions_for(rows)
+    return train(table.sample_vectors(min(rows, max(1, policy.sampled_per_partition) * partitions)), partitions)
 
 
 def train(vectors: Vectors, partitions: int) -> Vectors:

@@ -66,17 +66,20 @@ def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
     view = reader.view(query.release)
     if query.min_release is not None and view.release.number < query.min_release:
         raise Conflict(f"release {view.release.number} is served, older than min_release {query.min_release}; try again shortly")
-    condition = _condition(view, query)
+    asked = filters.parse(query.filter, view.release.fields) + filters.parse(query.always)
+    # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
+    condition = filters.condition(asked, view.hidden, without_aliases=bool(view.release.aliases) and not asked)
+    told_apart = bool(view.release.aliases and (asked or view.hidden))
     vector = embedder.embed_query(query.text) if query.mode != "text" else None
     embedded = perf_counter()
-    depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if view.release.aliases and condition else 1)
+    depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if told_apart else 1)
     by_vector = view.by_vector(vector, depth, condition, query.exact) if vector is not None else []
     by_text = view.by_text(query.text, depth, condition) if query.mode != "vector" else []
     done = perf_counter()
     return Retrieved(
         release=view.release.number,
         as_of=view.release.created_at,
-        hits=_best(by_vector, by_text, query),
+        hits=_best(view, by_vector, by_text, query, told_apart=told_apart),
         degraded=_degraded(view, query),
         timings_ms={"embed": _ms(began, embedded), "search": _ms(embedded, done), "total": _ms(began, perf_counter())},
     )
@@ -91,20 +94,17 @@ def _check(query: Query) -> None:
         raise BadRequest(f"k must be from 1 to {MAX_K}")
 
 
-def _condition(view: View, query: Query) -> str | None:
-    asked = filters.parse(query.filter, view.release.fields) + filters.parse(query.always)
-    # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
-    return filters.condition(asked, view.hidden, without_aliases=bool(view.release.aliases) and not asked)
-
-
-def _best(by_vector: list[Candidate], by_text: list[Candidate], query: Query) -> tuple[Hit, ...]:
-    chunks = {candidate.chunk.chunk_id: candidate.chunk for candidate in [*by_vector, *by_text]}
-    dense = {candidate.chunk.chunk_id: candidate.score for candidate in by_vector}
-    sparse = {candidate.chunk.chunk_id: candidate.score for candidate in by_text}
+def _best(view: View, by_vector: list[Candidate], by_text: list[Candidate], query: Query, *, told_apart: bool) -> tuple[Hit, ...]:
+    """The best `k`; all are read where aliases must be `told_apart`, else only those that are shown."""
+    dense = {candidate.row: candidate.score for candidate in by_vector}
+    sparse = {candidate.row: candidate.score for candidate in by_text}
     scores = {"hybrid": lambda: weighted_min_max(dense, sparse), "vector": lambda: dense, "text": lambda: sparse}[query.mode]()
-    # Equal scores fall back on the id, so that the same question always gets the same order.
+    # Equal scores fall back on the place in the release, so that the same question always gets the same order.
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(without_repeats(Hit(chunks[chunk_id], score) for chunk_id, score in ranked))[: query.k]
+    shown = ranked if told_apart else ranked[: query.k]
+    chunks = view.chunks([row for row, _ in shown])
+    hits = (Hit(chunk, score) for chunk, (_, score) in zip(chunks, shown, strict=True))
+    return tuple(without_repeats(hits))[: query.k]
 
 
 def without_repeats(hits: Iterable[Hit]) -> Iterator[Hit]:

@@ -1,17 +1,20 @@
 """A made-up corpus of any size: texts, an embedder that costs nothing, and an index filled with rows."""
 
 import hashlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 from zlib import crc32
 
 import numpy as np
+import pyarrow as pa
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from index.chunks import Chunk
+from index import tables
+from index.chunks import Chunk, table_name
 from index.documents import Draft, Entry, content_hash
 from index.embedder import Places, Vectors, bundled_path
 from index.releases import Release
@@ -28,9 +31,6 @@ VOCABULARY = 20_000
 WORDS = 120
 SLICE = 10_000
 CHECKED = 100  # rows that go through the checks of a release
-# Rows around one centre, and how far they spread, as the share of a vector's length that is noise.
-ROWS_PER_CENTRE = 100
-NOISE = 0.6
 # Where the revisions of filled rows begin: 2020, so that whatever is accepted now is newer.
 FIRST_REVISION = 1_577_836_800_000_000
 
@@ -141,18 +141,6 @@ def drafts(count: int, name: str, rng: np.random.Generator) -> list[Draft]:
     return [Draft(f"{name}-{number}", content=text.encode(), title=f"{name} {number}") for number, text in enumerate(texts(count, rng))]
 
 
-def clustered(count: int, centres: Vectors, rng: np.random.Generator) -> Vectors:
-    """Unit vectors around random centres: centre and Gaussian noise, mixed 0.8 to 0.6, as related passages lie."""
-    noise = unit(rng.standard_normal((count, DIMENSIONS), dtype=np.float32))
-    chosen = centres[rng.integers(len(centres), size=count)]
-    return unit(np.sqrt(1 - NOISE**2) * chosen + NOISE * noise)
-
-
-def random_centres(rows: int, rng: np.random.Generator) -> Vectors:
-    """Where the vectors of so many rows cluster: one centre for each 100 of them."""
-    return unit(rng.standard_normal((max(1, rows // ROWS_PER_CENTRE), DIMENSIONS), dtype=np.float32))
-
-
 def fill(store: Store, publisher: Publisher, passages: Sequence[str], vectors: Vectors, ledger: bool = True, first: int = 0) -> Release:
     """Puts one document a passage into the index; all are visible in the release that is returned.
 
@@ -173,6 +161,47 @@ def fill(store: Store, publisher: Publisher, passages: Sequence[str], vectors: V
                 publisher.canonicals.add(entry.doc_id, entry.bands or ())
     rest = tuple(_entry(chunk, 0) for chunk in last)
     return publisher.publish(Prepared(rest, (), (), 0, ChunkChanges(last, (), len(last)), made, {}, len(last), {}, Timings()))
+
+
+def pour(store: Store, publisher: Publisher, slices: Iterable[tuple[Sequence[str], Vectors]]) -> Release:
+    """Fills an empty index with any number of passages and their vectors, some at a time; all are visible in the release that is returned.
+
+    Appended, not upserted: all of them are new. Half of the rows are Markdown, each twentieth has the same source and each
+    thousandth the same `metadata.thousandth`. As with `fill` without a ledger, there is enough to search and too little to write on.
+    """
+    table = tables.open_existing(store.db, table_name(publisher.table.generation))
+    first = 0
+    for passages, vectors in slices:
+        table.add(_rows(first, passages, vectors, table.schema))
+        first += len(passages)
+    publisher.table.fold()
+    return fill(store, publisher, passages[:CHECKED], vectors[:CHECKED], ledger=False, first=first)
+
+
+def _rows(first: int, passages: Sequence[str], vectors: Vectors, target: pa.Schema) -> pa.Table:
+    count = len(passages)
+    numbers = range(first, first + count)
+    digests = [hashlib.sha256(f"{number} {text}".encode()).hexdigest() for number, text in zip(numbers, passages, strict=True)]
+    columns: dict[str, Any] = {
+        "chunk_id": [digest[:32] for digest in digests],
+        "doc_id": [f"filled-{number}" for number in numbers],
+        "revision": np.arange(first, first + count) + FIRST_REVISION,
+        "ordinal": [0] * count,
+        "text": passages,
+        "source": [f"source-{number % 20}" for number in numbers],
+        "media_type": [("text/plain", "text/markdown")[number % 2] for number in numbers],
+        "heading": [[]] * count,
+        "start": [0] * count,
+        "end": [len(text) for text in passages],
+        "tokens": [len(text.split()) for text in passages],
+        "text_hash": [digest[32:] for digest in digests],
+        "embedded_text": passages,
+        "metadata": [f'{{"thousandth": {number % 1000}}}' for number in numbers],
+        "embedded_at": [datetime.now(UTC)] * count,
+    }
+    arrays = [pa.array(columns.get(field.name, [None] * count), type=field.type) for field in target if field.name != "vector"]
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    return pa.Table.from_arrays([*arrays, flat], schema=target)
 
 
 def _chunk(number: int, text: str) -> Chunk:

@@ -12,11 +12,16 @@ from evals.bench.collection import beir, real_documents
 from evals.bench.figures import Case, Figure, as_json, as_table, p50_ms, readable
 from evals.bench.footprint import Footprint, footprint
 from evals.bench.fusions import FUSIONS, reciprocal_rank
+from evals.bench.lifelike import Lifelike, hardness
 from evals.bench.options import Options
 from evals.bench.platform import command, free_ports
 from evals.bench.quality import exact_documents, ndcg, rankings
 from evals.bench.releases import releases
+from evals.bench.scale import Scaled
+from evals.bench.search import of_making, of_serving
+from evals.bench.serving import in_fresh_process
 from index.errors import Misconfigured
+from index.policy import IndexPolicy
 
 KEYS = {"part", "case", "metric", "value", "unit", "baseline", "ratio"}
 
@@ -153,13 +158,34 @@ def test_free_ports_differ():
     assert len(set(free_ports(5))) == 5
 
 
-def test_clustered_vectors_have_length_one_and_lie_near_their_centre():
+def test_made_up_vectors_have_the_mean_and_the_spread_of_the_real_ones():
     rng = np.random.default_rng(1)
-    centres = corpus.random_centres(200, rng)
-    vectors = corpus.clustered(50, centres, rng)
-    assert centres.shape == (2, 384)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(50), abs=1e-5)
-    assert (vectors @ centres.T).max(axis=1) == pytest.approx(np.full(50, 0.8), abs=0.1)
+    real = corpus.unit(rng.standard_normal((2_000, 8)) * [8, 4, 2, 1, 1, 1, 1, 1] + [4, 0, 0, 0, 0, 0, 0, 0]).astype(np.float32)
+    made = Lifelike(real).draw(20_000, rng)
+    assert np.linalg.norm(made, axis=1) == pytest.approx(np.ones(20_000), abs=1e-5)
+    assert made.mean(axis=0) == pytest.approx(real.mean(axis=0), abs=0.05)
+    assert made.std(axis=0) == pytest.approx(real.std(axis=0), abs=0.1)
+
+
+def test_hardness_is_how_much_farther_a_vector_is_than_the_tenth():
+    vectors = np.eye(2, dtype=np.float32)[[0, 1] * 50]
+    found = hardness(np.full((3, 10), 0.5, dtype=np.float32), vectors, np.random.default_rng(1))
+    assert found.tenth == 0.5
+    assert found.contrast == pytest.approx(np.sqrt(2) / 2, abs=0.03)  # half of the pairs are the square root of 2 apart, the others 0
+
+
+def test_an_index_is_made_tuned_and_served_in_a_process_of_its_own(tmp_path: Path):
+    rng = np.random.default_rng(1)
+    vectors = Lifelike(corpus.unit(rng.standard_normal((500, 384))).astype(np.float32))
+    made = Scaled.make(tmp_path, vectors, 3_000, 20, IndexPolicy(flat_below=1_000))
+    assert made.shape is not None
+    assert made.tuned is not None
+    served = in_fresh_process(made.folder, made.questions)
+    assert len(served.vector.seconds) == len(served.text.seconds) == len(served.hybrid.seconds) == 20
+    assert served.vector.recall >= 0.9
+    assert served.filtered["0.1 %"].recall == 1.0
+    figures = {(figure.case, figure.metric): figure for figure in [*of_making(made, 3_000, 1), *of_serving(served, 3_000)]}
+    assert figures["3,000 rows, by vector", "p50"].baseline == "3,000 rows, every row"
 
 
 def test_a_footprint_counts_files_versions_tags_and_bytes(tmp_path: Path):
@@ -179,12 +205,10 @@ def test_releases_compares_an_index_that_is_kept_up_with_one_that_is_not():
 
 
 def test_a_part_is_run_from_the_command_line_and_its_figures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["--part", "search", "--rows", "300", "--out", str(tmp_path / "bench.json")]) == 0
+    assert main(["--part", "releases", "--rows", "200", "--docs", "2", "--out", str(tmp_path / "bench.json")]) == 0
     rows = json.loads((tmp_path / "bench.json").read_text())
-    assert all(set(row) == KEYS for row in rows)
-    [recall] = [row["value"] for row in rows if row["metric"] == "recall@10" and row["case"].endswith("by vector")]
-    assert recall == 1.0
-    assert "by vector" in capsys.readouterr().out
+    assert all(set(row) == KEYS and row["part"] == "releases" for row in rows)
+    assert "2 batches with maintenance" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_collection_gives_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from index.chunks import Chunk
 from index.documents import Draft
 from index.errors import Conflict, NotFound, Unavailable
-from index.search import OPEN_VIEWS
+from index.search import OPEN_VIEWS, Candidate, View
 from index.store import Store
 from tests.bench import Bench, trusting_tools
 from tests.fakes import HashingEmbedder
@@ -26,6 +27,10 @@ def fruit(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def texts(bench: Bench, query: str, **facts: object) -> list[str]:
     return [hit.chunk.text for hit in bench.search(query, **facts).hits]
+
+
+def shown(view: View, found: list[Candidate]) -> list[Chunk]:
+    return view.chunks([candidate.row for candidate in found])
 
 
 def test_before_the_first_release_there_is_nothing_to_serve(store: Store):
@@ -55,7 +60,7 @@ def test_similarity_is_the_cosine(bench: Bench):
 
 def test_full_text_finds_other_forms_of_a_word_and_nothing_without_one(fruit: Bench):
     view = fruit.reader.view()
-    assert [found.chunk.doc_id for found in view.by_text("growing", 5, None)] == ["apples"]
+    assert [chunk.doc_id for chunk in shown(view, view.by_text("growing", 5, None))] == ["apples"]
     assert view.by_text("bananas", 5, None) == []
     assert view.by_text("the", 5, None) == []
 
@@ -64,8 +69,8 @@ def test_full_text_finds_other_forms_of_a_word_and_nothing_without_one(fruit: Be
     "text", ['"', "+apples -orchard", "apples AND", "text:apples", "apples~2 *", "(", "\\", "é😀", "'; --", "apples^2"]
 )
 def test_nothing_in_a_question_is_query_syntax(fruit: Bench, text: str):
-    found = fruit.reader.view().by_text(text, 5, None)
-    assert {candidate.chunk.doc_id for candidate in found} == ({"apples"} if "apples" in text else set())
+    view = fruit.reader.view()
+    assert {chunk.doc_id for chunk in shown(view, view.by_text(text, 5, None))} == ({"apples"} if "apples" in text else set())
 
 
 def test_exact_search_gives_the_same_hits_while_there_is_no_vector_index(bench: Bench):
@@ -174,7 +179,7 @@ def test_a_search_that_has_begun_ends_on_its_release(bench: Bench):
     bench.put("fruit", APPLES)
     view = bench.reader.view()
     bench.put("fruit", PEARS)
-    assert [found.chunk.text for found in view.by_text("apples", 5, None)] == [APPLES]
+    assert [chunk.text for chunk in shown(view, view.by_text("apples", 5, None))] == [APPLES]
     assert view.release.number == 2
 
 

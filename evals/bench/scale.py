@@ -1,0 +1,97 @@
+"""An index of any size for measuring searches: made as the platform makes it, its questions with their true answers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from evals.bench import corpus
+from evals.bench.figures import Stopwatch
+from evals.bench.lifelike import SLICE, Hardness, Lifelike, hardness
+from evals.bench.variants import passages
+from evals.recall import K, Probe
+from evals.tune import Tuning, note, tune
+from index.embedder import Vectors, open_embedder
+from index.policy import IndexPolicy
+from index.releases import Shape
+from index.settings import Settings
+from index.store import Store, open_store
+from tasks.publish import Publisher
+from tasks.reindex import reindex
+
+REAL = 2_000
+TUNED_ON = 200
+WORDS = 30
+QUESTION_WORDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Asked of the index after it was tuned: vectors and words, and the scores of the true nearest passages of each vector."""
+
+    vectors: Vectors
+    words: Sequence[str]
+    nearest: Vectors
+
+
+@dataclass(slots=True)
+class Scaled:
+    """An index with made-up rows, folded, with the vector index and the search settings that the platform finds by itself."""
+
+    folder: Path
+    store: Store
+    publisher: Publisher
+    questions: Questions
+    hardness: Hardness
+    filling: Stopwatch
+    building: Stopwatch
+    tuning: Stopwatch
+    shape: Shape | None = None
+    tuned: Tuning | None = None
+
+    @classmethod
+    def make(cls, folder: Path, vectors: Lifelike, rows: int, questions: int, policy: IndexPolicy | None = None) -> Self:
+        """Fills and tunes an index; the questions of the tuner are others than those that are kept."""
+        rng = np.random.default_rng(1)
+        asked = vectors.draw(TUNED_ON + questions, rng)
+        words = corpus.texts(questions, rng, QUESTION_WORDS)
+        store = open_store(str(folder), folder)
+        publisher = Publisher(store, corpus.tools())
+        publisher.take_over()
+        filling, building, tuning = Stopwatch(), Stopwatch(), Stopwatch()
+        with filling:
+            corpus.pour(store, publisher, _slices(vectors, rows, rng))
+            publisher.table.fold()
+            publisher.publish_maintenance()
+        generation = publisher.table.generation
+        nearest = store.head(generation).nearest(asked, K)
+        hard = hardness(nearest, vectors.draw(SLICE, rng), rng)
+        known = Questions(asked[TUNED_ON:], words, nearest[TUNED_ON:])
+        made = cls(folder, store, publisher, known, hard, filling, building, tuning)
+        made.settle(policy or IndexPolicy(), Probe(asked[:TUNED_ON], nearest[:TUNED_ON]))
+        return made
+
+    def settle(self, policy: IndexPolicy, exam: Probe) -> None:
+        """Makes the index that the policy asks for, and tunes it, as maintenance does."""
+        generation = self.publisher.table.generation
+        with self.building:
+            self.shape = reindex(self.store, generation, policy)
+        if self.shape is None:
+            return
+        view = self.store.head(generation)
+        with self.tuning:
+            self.tuned = tune(view, exam, self.shape.partitions, policy.recall_target)
+        note(self.store, generation, view.release.rows, self.tuned)
+        self.publisher.publish_maintenance()
+
+
+def lifelike(data: Path | None) -> Lifelike:
+    """Vectors like those of the bundled model for pieces of the sample, or of the documents in a BEIR folder."""
+    return Lifelike(open_embedder(None, Settings().home).embed(passages(data)[:REAL]))
+
+
+def _slices(vectors: Lifelike, rows: int, rng: np.random.Generator) -> Iterator[tuple[list[str], Vectors]]:
+    for drawn in vectors.slices(rows, rng):
+        yield corpus.texts(len(drawn), rng, WORDS), drawn
