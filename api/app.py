@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from api import (
     answers,
+    capacity,
     documents,
     duplicates,
     evaluations,
@@ -51,6 +52,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     plans.plan,
     freshness.freshness,
     duplicates.duplicates,
+    capacity.capacity,
     key_routes.create_key,
     key_routes.list_keys,
     key_routes.revoke_key,

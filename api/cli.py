@@ -162,13 +162,15 @@ def ask(*text: Words, k: int = 8, release: Release = None, where: Filter = None,
 
 @app.command
 def status(doc_id: str | None = None, /, *, session: Here) -> Outcome:
-    """Show the state of one document, or of the platform: health, live release, documents by state."""
+    """Show the state of one document, or of the platform: health, live release, documents by state, capacity."""
     if doc_id is not None:
         return Outcome(session.client.get(client.document_path(doc_id)), terminal.facts)
     ok, ready = session.client.probe("/health/ready")
     _, live = session.client.probe("/v1/releases/live")
     _, documents = session.client.probe("/v1/documents", limit=1)
-    return Outcome({"ok": ok, "ready": ready, "live": live, "documents": documents}, terminal.platform, 0 if ok else 3)
+    _, capacity = session.client.probe("/v1/capacity")
+    found = {"ok": ok, "ready": ready, "live": live, "documents": documents, "capacity": capacity}
+    return Outcome(found, terminal.platform, 0 if ok else 3)
 
 
 @app.command

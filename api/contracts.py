@@ -285,6 +285,37 @@ class FreshnessReply(msgspec.Struct):
     trouble: str | None = None
 
 
+class ActionReply(msgspec.Struct):
+    """Something to do, and what it brings."""
+
+    do: str
+    effect: str
+
+
+class CapacityReply(msgspec.Struct):
+    """When p95 of one search by vector passes the goal: at `low` to `high` rows, between `earliest` and `latest`.
+
+    `reason` says why something is null. From `memory_full_at_rows` on searches read vectors from the disk; at `disk_full_at_rows`
+    the tables fill it.
+    """
+
+    rows: int
+    p95_ms: float | None
+    goal_ms: float
+    breaks_at_rows: int | None = None
+    breaks_on: str | None = None
+    low: int | None = None
+    high: int | None = None
+    earliest: str | None = None
+    latest: str | None = None
+    rows_per_day: float | None = None
+    memory_full_at_rows: int | None = None
+    disk_full_at_rows: int | None = None
+    reason: str | None = None
+    actions: list[ActionReply] = []
+    measured_at: datetime | None = None
+
+
 class PlanReply(msgspec.Struct):
     """What a sweep would add, change and remove, and what that costs."""
 

@@ -173,7 +173,17 @@ def platform(terminal: Terminal, reply: Json) -> None:
         parts.append(("waiting", ready["waiting"]))
     if "counts" in reply["documents"]:
         parts.append(("documents", reply["documents"]["counts"]))
+    if "goal_ms" in reply["capacity"]:
+        parts.append(("capacity", _capacity(reply["capacity"])))
     terminal.facts(parts)
+
+
+def _capacity(told: Json) -> str:
+    """When searches will be too slow, in a line."""
+    if told.get("breaks_at_rows") is None:
+        return str(told.get("reason"))
+    day = f" on {told['breaks_on'][:10]}" if told.get("breaks_on") else ""
+    return f"p95 {told['p95_ms']:.1f} ms; passes {told['goal_ms']:g} ms at about {told['breaks_at_rows']:,} rows{day}"
 
 
 def quarantined(terminal: Terminal, reply: Json) -> None:

@@ -12,6 +12,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
 from flows.alarms import ensure_automation
+from flows.capacity import capacity
 from flows.evaluate import evaluate
 from flows.maintain import maintain
 from flows.rollback import rollback
@@ -26,6 +27,7 @@ _log = logging.getLogger("groundwork.flows")
 MAINTAIN_EVERY = timedelta(minutes=15)
 EVALUATE_AT = "30 2 * * *"
 TUNE_AT = "30 3 * * *"
+FORECAST_AT = "30 4 * * *"
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -63,6 +65,13 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Cron(TUNE_AT),
             tags=["upkeep"],
             description="Measures what the approximate search finds, and tunes it when that is due; nightly, and whenever you like.",
+        ),
+        _deployment(
+            capacity,
+            name="capacity",
+            schedule=Cron(FORECAST_AT),
+            tags=["upkeep"],
+            description="Says at how many rows, and when, searches will be slower than the goal; nightly, and whenever you like.",
         ),
         _deployment(rollback, name="rollback", tags=["releases"], description="Serves an earlier release; fill in 'to' or leave it empty."),
         _deployment(

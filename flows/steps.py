@@ -6,6 +6,7 @@ Steps are plain functions of `tasks/`. None of them is cached: each reads the st
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evals.assess import assess
 from evals.tune import check
 from tasks.maintain import maintain
 from tasks.reindex import reindex
@@ -25,4 +26,5 @@ REINDEX = task(name="make the vector index", retries=3, retry_delay_seconds=BACK
     reindex
 )
 CHECK_RECALL = task(name="measure recall, tune", retries=1, timeout_seconds=3600, cache_policy=NO_CACHE)(check)
+ASSESS = task(name="measure several sizes, forecast", retries=1, timeout_seconds=2 * 3600, cache_policy=NO_CACHE)(assess)
 MOVE_LIVE = task(name="move live", retries=0, timeout_seconds=60, cache_policy=NO_CACHE)(move_live)

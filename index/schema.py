@@ -108,6 +108,9 @@ EVALUATIONS = pa.schema(
     ]
 )
 
+# What was forecast, newest last.
+FORECASTS = pa.schema([_required("at", TIME), _required("forecast", pa.string())])
+
 # One waiting write in an inbox object.
 WRITES = pa.schema(
     [

@@ -123,6 +123,10 @@ class View:
         rows = cast(Any, self._table.to_lance()).sample(min(count, self.release.rows), columns=["text"])
         return [str(text) for text in rows["text"].to_pylist()]
 
+    def bytes_per_row(self) -> float:
+        """What a row takes on disk, its part of the indexes not included."""
+        return float(cast(Any, self._table).stats()["total_bytes"]) / max(1, self.release.rows)
+
     def texts(self) -> tuple[int, int]:
         """How many passages there are, and how many different strings were embedded for them. Reads a column: not for each request."""
         hashes = self._table.search().select(["text_hash"]).limit(tables.ALL).to_arrow()["text_hash"]

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     index_policy: Path | None = Field(default=None, description="A TOML file that says when and how the vector index is made.")
     inbox_documents: int = Field(default=200_000, ge=1)
     inbox_mib: int = Field(default=4096, ge=1)
+    latency_goal_ms: float = Field(default=50.0, gt=0, description="95 of 100 searches shall take less; the forecast is about it.")
     freshness_goal_s: float = Field(default=3.0, gt=0)
     llm_url: str | None = None
     llm_model: str | None = None

@@ -9,6 +9,7 @@ from lancedb.db import DBConnection
 from index import tables
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
+from index.forecasts import Forecasts
 from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
@@ -29,6 +30,7 @@ class Store:
     ledger: Ledger
     log: ReleaseLog
     evaluations: Evaluations
+    forecasts: Forecasts
 
     def chunk_table(self, generation: str, dimensions: int) -> ChunkTable:
         """The rows of one generation; made on first use."""
@@ -84,4 +86,5 @@ def open_store(uri: str, home: Path, limits: Limits | None = None) -> Store:
             ledger=Ledger(db),
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
+            forecasts=Forecasts(db),
         )

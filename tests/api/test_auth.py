@@ -51,6 +51,7 @@ ROUTES = [
     route("POST", "/v1/plans", "writer", 400, body={}),
     route("GET", "/v1/freshness", "reader", 200),
     route("GET", "/v1/duplicates", "admin", 200),
+    route("GET", "/v1/capacity", "reader", 200),
     route("POST", "/v1/keys", "admin", 400, body={"role": "boss"}),
     route("GET", "/v1/keys", "admin", 200),
     route("DELETE", "/v1/keys/{identifier}", "admin", 404, "/v1/keys/unknown"),

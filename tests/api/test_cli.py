@@ -89,6 +89,9 @@ class FakeGroundwork(ThreadingHTTPServer):
     def live_release(self, _: Question) -> Reply:
         return 200, self.release(self.live)
 
+    def capacity(self, _: Question) -> Reply:
+        return 200, {"rows": 1203, "p95_ms": 8.25, "goal_ms": 50.0, "breaks_at_rows": 2300000, "breaks_on": "2027-05-01T00:00:00Z"}
+
     def releases(self, asked: Question) -> Reply:
         return 200, {"items": [self.release(n) for n in (3, 2, 1)][: int(asked.query["limit"])], "next": None}
 
@@ -167,6 +170,7 @@ class FakeGroundwork(ThreadingHTTPServer):
 ROUTES: list[tuple[str, str, Callable[[FakeGroundwork, Question], Reply]]] = [
     ("GET", "/health/ready", FakeGroundwork.health),
     ("GET", "/v1/releases/live", FakeGroundwork.live_release),
+    ("GET", "/v1/capacity", FakeGroundwork.capacity),
     ("GET", "/v1/releases", FakeGroundwork.releases),
     ("POST", "/v1/documents", FakeGroundwork.bulk),
     ("GET", "/v1/documents", FakeGroundwork.page),
@@ -391,6 +395,7 @@ def test_status_shows_health_live_release_and_counts(groundwork):
     assert facts["live"].strip() == "release 3, proven, 2026-01-02 12:00:00Z"
     assert facts["documents"].strip() == "indexed 1,204; quarantined 2"
     assert facts["waiting"].strip() == "5"
+    assert facts["capacity"].strip() == "p95 8.2 ms; passes 50 ms at about 2,300,000 rows on 2027-05-01"
 
 
 def test_status_of_a_platform_that_is_not_ready_names_the_part_and_exits_3(groundwork, fake):

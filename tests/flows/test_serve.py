@@ -25,6 +25,7 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "evaluate/evaluate",
         "maintain/maintain",
         "tune/tune",
+        "capacity/capacity",
         "rollback/rollback",
         "rollback/resume",
     }
