@@ -37,7 +37,7 @@ def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshnes
     parts = {"index": "ok", "model": "ok", "search": "ok", "sample": "ok" if progress is None else "being indexed"}
     # The search comes last: while the sample is indexed it would only take time from that.
     checks: list[tuple[str, Callable[[], object]]] = [
-        ("index", platform.store.log.live),
+        ("index", lambda: _opened(platform)),
         ("model", platform.model.get),
         ("sample", lambda: _indexed(progress)),
         ("search", lambda: _search(platform)),
@@ -106,6 +106,12 @@ def _why(part: str, error: Exception) -> str:
 
 def _search(platform: Platform) -> None:
     retrieve(platform.reader, platform.model.get(), Query("is the search working?", k=1))
+
+
+def _opened(platform: Platform) -> None:
+    platform.store.log.live()
+    if not platform.reader.followed:
+        raise Unavailable("it is being loaded into memory")
 
 
 def _indexed(progress: dict[str, int] | None) -> None:

@@ -26,7 +26,7 @@ def main() -> None:
     keys = Keys(settings.home / "keys.json")
     ensure_admin(keys, settings.admin_key_file)
     model = ModelInBackground(lambda: configured(settings))
-    platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits), model)
+    platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), model)
     runs = Runs(settings.prefect_url, settings.prefect_ui)
     uvicorn.run(
         cast(Any, EarlyAnswers(create_app(platform, keys, runs))),

@@ -172,11 +172,11 @@ class ChunkTable:
     def vector_index(self) -> VectorIndex | None:
         """The vector index at the head; None when there is none."""
         self._table.checkout_latest()
-        return vector_index.describe(self._table)
+        return vector_index.describe(self._table.to_lance())
 
     def sample_vectors(self, count: int) -> Vectors:
         """Some of the vectors, in no order: shape (count, dimensions)."""
-        return vector_index.sample(self._table, count)
+        return vector_index.sample(self._table.to_lance(), count)
 
     def build_vector_index(self, centres: Vectors, bits: int) -> None:
         """Makes the vector index around these centres. Needs no lease: it gives way to a batch by raising `RuntimeError`."""

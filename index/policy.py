@@ -42,12 +42,20 @@ class IndexPolicy:
         return rows >= made_for * self.retrain_growth
 
 
+# Searches are tuned for so many hits.
+TUNED_FOR = 10
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """How thoroughly an index is searched: partitions that are looked into, and candidates for each hit whose own vectors are read."""
+    """How thoroughly an index is searched: partitions that are looked into, and rows whose own vectors are read for each of 10 hits."""
 
     nprobes: int
     refine_factor: int
+
+    def refine_for(self, limit: int) -> int:
+        """The refine factor of a search for so many hits: as many vectors are read as for 10, or one for each hit where that is more."""
+        return max(1, -(-self.refine_factor * TUNED_FOR // limit))
 
 
 def untuned(partitions: int) -> SearchSettings:

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from lance.query import MatchQuery
 from lancedb.db import DBConnection
-from lancedb.expr import col, lit
-from lancedb.query import MatchQuery
-from lancedb.table import LanceTable
 
 from index import tables, vector_index
 from index.chunks import FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
@@ -39,18 +38,23 @@ class Candidate:
 
 
 class View:
-    """One release, opened for reading. Its table handle stays on the release's version."""
+    """One release, opened for reading: a Lance dataset that stays on the release's version."""
 
-    def __init__(self, release: Release, table: LanceTable, hidden: Sequence[str]) -> None:
+    def __init__(self, release: Release, dataset: Any, hidden: Sequence[str]) -> None:
         self.release = release
         self.hidden = list(hidden)
-        self._table = table
-        self.has_full_text = any(FULL_TEXT_COLUMN in index.columns for index in table.list_indices())
+        self._dataset = dataset
+        self.has_full_text = any(FULL_TEXT_COLUMN in index.field_names for index in dataset.describe_indices())
 
     @cached_property
     def vector_index(self) -> VectorIndex | None:
         """The index of its vectors; None when every search looks at all rows. Reads statistics: not for each request."""
-        return vector_index.describe(self._table)
+        return vector_index.describe(self._dataset)
+
+    @cached_property
+    def index_segments(self) -> frozenset[str]:
+        """What names the parts of its vector index; empty without one."""
+        return vector_index.segments(self._dataset)
 
     @property
     def settings(self) -> SearchSettings | None:
@@ -63,50 +67,50 @@ class View:
         self, vector: Vectors, limit: int, condition: str | None, exact: bool = False, settings: SearchSettings | None = None
     ) -> list[Candidate]:
         """The nearest passages by cosine similarity, best first; with other `settings` than those of the release, if they are given."""
-        query = cast(Any, self._table.search(vector, vector_column_name="vector")).distance_type("dot")
         settings = settings or self.settings
-        if exact:
-            query = query.bypass_vector_index()
-        elif settings:
-            query = query.nprobes(settings.nprobes).refine_factor(settings.refine_factor)
-        return [Candidate(row, 1.0 - distance) for row, distance in self._found(query, limit, condition, "_distance")]
+        asked: dict[str, Any] = {"column": vector_index.COLUMN, "q": vector, "k": limit, "metric": "dot", "use_index": not exact}
+        if settings and not exact:
+            asked |= {"nprobes": settings.nprobes, "refine_factor": settings.refine_for(limit)}
+        return [Candidate(row, 1.0 - distance) for row, distance in self._found("_distance", condition, nearest=asked)]
 
     def by_text(self, text: str, limit: int, condition: str | None) -> list[Candidate]:
         """The passages that share the most telling words with `text` (BM25), best first."""
         if not self.has_full_text:
             return []
         # A MatchQuery takes plain words: nothing in `text` is query syntax.
-        words = cast(Any, MatchQuery)(text, FULL_TEXT_COLUMN)
-        query = cast(Any, self._table).search(words, query_type="fts")
-        return [Candidate(row, score) for row, score in self._found(query, limit, condition, "_score")]
+        words = MatchQuery(text, FULL_TEXT_COLUMN)
+        return [Candidate(row, score) for row, score in self._found("_score", condition, full_text_query=words, limit=limit)]
+
+    def _found(self, score: str, condition: str | None, **search: Any) -> Iterator[tuple[int, float]]:
+        rows = self._dataset.scanner(columns=[score], filter=condition, prefilter=True, with_row_id=True, **search).to_table()
+        return zip(rows["_rowid"].to_pylist(), rows[score].to_pylist(), strict=True)
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """The passages in these rows, in the same order."""
         if not rows:
             return []
-        found = cast(Any, self._table).take_row_ids(list(rows)).with_row_id().select(list(SHOWN)).to_arrow().to_pylist()
-        chunks = {row["_rowid"]: chunk_from_row(row) for row in found}
-        return [chunks[row] for row in rows]
+        found = self._dataset._take_rows(list(rows), columns=list(SHOWN))  # noqa: SLF001 - what it does is public, with offsets for rows
+        return [chunk_from_row(row) for row in found.to_pylist()]
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:
         """The passages of one document in order; none when it is deleted."""
         if doc_id in self.hidden:
             return []
-        rows = self._table.search().where(col("doc_id") == lit(doc_id)).select(list(SHOWN)).limit(100_000).to_arrow().to_pylist()
+        rows = self._dataset.to_table(columns=list(SHOWN), filter=pc.field("doc_id") == doc_id).to_pylist()
         return sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal)
 
     def prewarm(self) -> None:
         """Loads what searches need into memory, so that the first one is as fast as those after it."""
-        if self.vector_index:
-            vector_index.prewarm(self._table)
+        if self.index_segments:
+            self._dataset.prewarm_index(vector_index.NAME)
 
-    def nearest(self, vectors: Vectors, count: int) -> Vectors:
+    def nearest(self, vectors: Vectors, count: int, condition: str | None = None) -> Vectors:
         """The scores of the passages that are truly nearest to each vector, best first: shape (vectors, count).
 
-        Minus infinity where there are fewer passages. Reads every vector once, a slice after the other.
+        Minus infinity where there are fewer passages. Reads every vector that matches once, a slice after the other.
         """
         best = np.full((len(vectors), count), -np.inf, dtype=np.float32)
-        for batch in self.vector_batches():
+        for batch in self.vector_batches(condition):
             stored = np.asarray(batch["vector"].flatten(), dtype=np.float32).reshape(batch.num_rows, -1)
             scores = vectors @ stored.T
             # After the first slices few vectors find anything nearer: looking for that is cheaper than sorting.
@@ -114,41 +118,38 @@ class View:
             best[better] = -np.partition(-np.hstack([best[better], scores[better]]), count - 1, axis=1)[:, :count]
         return -np.sort(-best, axis=1)
 
-    def vector_batches(self) -> Iterator[pa.RecordBatch]:
-        """Every vector of the release, a slice after the other."""
-        yield from cast(Any, self._table.to_lance()).to_batches(columns=["vector"], batch_size=SLICE)
+    def vector_batches(self, condition: str | None = None) -> Iterator[pa.RecordBatch]:
+        """Every vector of the release, or of the rows that match, a slice after the other."""
+        yield from self._dataset.to_batches(columns=[vector_index.COLUMN], filter=condition, batch_size=SLICE)
 
     def sample_texts(self, count: int) -> list[str]:
         """The texts of some passages from all over the release, in no order."""
-        rows = cast(Any, self._table.to_lance()).sample(min(count, self.release.rows), columns=["text"])
+        rows = self._dataset.sample(min(count, self.release.rows), columns=["text"])
         return [str(text) for text in rows["text"].to_pylist()]
 
     def bytes_per_row(self) -> float:
         """What a row takes on disk, its part of the indexes not included."""
-        return float(cast(Any, self._table).stats()["total_bytes"]) / max(1, self.release.rows)
+        files = (file for fragment in self._dataset.get_fragments() for file in fragment.data_files())
+        return sum(file.file_size_bytes or 0 for file in files) / max(1, self.release.rows)
 
     def texts(self) -> tuple[int, int]:
         """How many passages there are, and how many different strings were embedded for them. Reads a column: not for each request."""
-        hashes = self._table.search().select(["text_hash"]).limit(tables.ALL).to_arrow()["text_hash"]
+        hashes = self._dataset.to_table(columns=["text_hash"])["text_hash"]
         return len(hashes), len(hashes.unique())
-
-    def _found(self, query: Any, limit: int, condition: str | None, score: str) -> Iterator[tuple[int, float]]:
-        query = query.limit(limit).select([score]).with_row_id(with_row_id=True)
-        if condition:
-            query = query.where(condition, prefilter=True)
-        table: pa.Table = query.to_arrow()
-        return zip(table["_rowid"].to_pylist(), table[score].to_pylist(), strict=True)
 
 
 class Reader:
     """Follows the release log and keeps the last few releases open. Safe to share between threads."""
 
-    def __init__(self, db: DBConnection, log: ReleaseLog, ledger: Ledger) -> None:
+    def __init__(self, db: DBConnection, log: ReleaseLog, ledger: Ledger, index_cache: int) -> None:
         self._db = db
+        self._index_cache = index_cache
         self._log = log
         self._ledger = ledger
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
+        self._live = 0
+        self._warmed: frozenset[str] = frozenset()
         self._lock = RLock()
 
     @property
@@ -157,18 +158,27 @@ class Reader:
         return self._log.events[self.followed - 1].state.newest if self.followed else 0
 
     def follow(self) -> bool:
-        """Takes in what happened since the last call; True when there was something new."""
+        """Takes in what happened since the last call; True when there was something new.
+
+        Searches go on with what was live before until the release that is live now is opened and its index is in memory.
+        """
+        self._log.refresh()
+        events = len(self._log.events)
+        if events == self.followed:
+            return False
+        live = self._log.events[events - 1].state.live
         with self._lock:
-            self._log.refresh()
-            events = len(self._log.events)
-            if events == self.followed:
-                return False
             self._forget_stale()
-            self.followed = events
-            return True
+        if live:
+            self._warm(self.view(live))
+        with self._lock:
+            if events > self.followed:
+                self.followed, self._live = events, live
+        return True
 
     def view(self, number: int | None = None) -> View:
         """The live release, or the named one; raises `NotFound`, `Conflict` or `Unavailable`."""
+        number = self._live or None if number is None else number
         release = self._log.live() if number is None else self._log.servable(number)
         with self._lock:
             view = self._views.get(release.number)
@@ -179,10 +189,16 @@ class Reader:
             self._views.move_to_end(release.number)
             return view
 
+    def _warm(self, view: View) -> None:
+        """Small commits leave the index as it was: only what is new in it is worth the time."""
+        if view.index_segments - self._warmed:
+            view.prewarm()
+            self._warmed = view.index_segments
+
     def _open(self, release: Release) -> View:
         table = tables.open_existing(self._db, table_name(release.generation))
-        table.checkout(release.version)
-        return View(release, table, self._ledger.buried_since(release.number))
+        dataset = tables.dataset(table, self._index_cache).checkout_version(release.version)
+        return View(release, dataset, self._ledger.buried_since(release.number))
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""

@@ -31,6 +31,7 @@ class Store:
     log: ReleaseLog
     evaluations: Evaluations
     forecasts: Forecasts
+    index_cache: int
 
     def chunk_table(self, generation: str, dimensions: int) -> ChunkTable:
         """The rows of one generation; made on first use."""
@@ -55,7 +56,7 @@ class Store:
         newest = next(release for release in self.log.all() if release.generation == generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
-        return View(head, table, ())
+        return View(head, tables.dataset(table, self.index_cache), ())
 
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""
@@ -63,14 +64,15 @@ class Store:
 
     def reader(self) -> Reader:
         """A follower of the release log with a handle of its own."""
-        return Reader(self.db, self.log, self.ledger)
+        return Reader(self.db, self.log, self.ledger, self.index_cache)
 
 
-def open_store(uri: str, home: Path, limits: Limits | None = None) -> Store:
+def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bool = False) -> Store:
     """Opens the index at a LanceDB URI; what is missing is made.
 
     The inbox, the originals and the leases are files beside the tables; when the tables are in an
-    object store they are kept under `home`. `limits` bound what this process lets into the inbox.
+    object store they are kept under `home`. `limits` bound what this process lets into the inbox; one that
+    `serves` searches holds the whole vector index in memory.
     """
     folder = home / "index" if "://" in uri else Path(uri)
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,4 +89,5 @@ def open_store(uri: str, home: Path, limits: Limits | None = None) -> Store:
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
             forecasts=Forecasts(db),
+            index_cache=tables.SERVING_CACHE if serves else tables.INDEX_CACHE,
         )

@@ -39,7 +39,7 @@ class Subsample:
 
     def sample_vectors(self, count: int) -> Vectors:
         """Some of the vectors, in no order: shape (count, dimensions)."""
-        return vector_index.sample(self._table, count)
+        return vector_index.sample(self._table.to_lance(), count)
 
     def build_vector_index(self, centres: Vectors, bits: int) -> None:
         """Makes the vector index around these centres."""
@@ -52,7 +52,7 @@ class Subsample:
     def view(self) -> View:
         """The rows, opened for searching; a hit has nothing to show."""
         self._table.checkout_latest()
-        return View(replace(self._release, version=int(self._table.version), rows=self.count(), search={}), self._table, ())
+        return View(replace(self._release, version=int(self._table.version), rows=self.count(), search={}), tables.dataset(self._table), ())
 
 
 def _drawn(view: View, share: float) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import cast
+from functools import cache
+from typing import Any, cast
 
 import lancedb
 import pyarrow as pa
@@ -16,8 +17,9 @@ from lancedb.table import LanceTable
 ALL = 2**31 - 1
 # Fragments of this many rows are left alone by folding.
 TAIL_ROWS = 4096
-# Bytes, per process.
+# Bytes, per process. Where searches are served the whole vector index must fit in: 65 MB a million rows.
 INDEX_CACHE = 256 * 1024 * 1024
+SERVING_CACHE = 1024 * 1024 * 1024
 METADATA_CACHE = 64 * 1024 * 1024
 
 
@@ -63,6 +65,22 @@ def drop_all_but(db: DBConnection, prefixes: Sequence[str], kept: Collection[str
         rest = next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), None)
         if rest is not None and rest not in kept:
             db.drop_table(name)
+
+
+def dataset(table: LanceTable, index_cache: int = INDEX_CACHE) -> Any:
+    """The table's version as a Lance dataset, for reading; all of a process share their caches.
+
+    LanceDB hands each search to another thread five times, and waking one takes a millisecond where there are few cores: what takes
+    it 9 ms takes the dataset 2.
+    """
+    return table.to_lance(session=_lance_session(index_cache))
+
+
+@cache
+def _lance_session(index_cache: int) -> Any:
+    import lance
+
+    return lance.Session(index_cache_size_bytes=index_cache, metadata_cache_size_bytes=METADATA_CACHE)
 
 
 def fold(table: LanceTable) -> None:

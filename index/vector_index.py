@@ -25,19 +25,23 @@ class VectorIndex:
     unindexed: int
 
 
-def describe(table: LanceTable) -> VectorIndex | None:
-    """The index of the table's version; None when it has none."""
-    if not any(COLUMN in index.columns for index in table.list_indices()):
+def describe(dataset: Any) -> VectorIndex | None:
+    """The index of the dataset's version; None when it has none. Reads its statistics."""
+    if not segments(dataset):
         return None
-    stats = cast(Any, table.to_lance()).stats.index_stats(NAME)
+    stats = dataset.stats.index_stats(NAME)
     partitions = max((int(part.get("num_partitions", 0)) for part in stats["indices"]), default=0)
     return VectorIndex(partitions, int(stats["num_indexed_rows"]), int(stats["num_unindexed_rows"]))
 
 
-def sample(table: LanceTable, count: int) -> Vectors:
+def segments(dataset: Any) -> frozenset[str]:
+    """The ids of the parts that the index has; empty when there is none."""
+    return frozenset(part.uuid for index in dataset.describe_indices() if index.name == NAME for part in index.segments)
+
+
+def sample(dataset: Any, count: int) -> Vectors:
     """Some of the vectors, in no order: shape (count, dimensions)."""
-    rows = cast(Any, table.to_lance()).sample(count, columns=[COLUMN])
-    column = rows[COLUMN].combine_chunks()
+    column = dataset.sample(count, columns=[COLUMN])[COLUMN].combine_chunks()
     vectors: Vectors = np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), -1)
     return vectors
 
@@ -48,8 +52,3 @@ def build(table: LanceTable, centres: Vectors, bits: int) -> None:
         COLUMN, KIND, name=NAME, metric="dot", replace=True, num_partitions=len(centres), num_bits=bits, ivf_centroids=centres
     )
     table.checkout_latest()
-
-
-def prewarm(table: LanceTable) -> None:
-    """Loads the index into memory, so that the first search is not the slow one."""
-    cast(Any, table.to_lance()).prewarm_index(NAME)

@@ -99,7 +99,7 @@ def in_fresh_process(folder: Path, questions: Questions) -> Served:
 def serve(folder: Path, questions: Questions) -> Served:
     """Opens the index and measures; everything is asked as the API would ask it."""
     began = perf_counter()
-    reader = open_store(str(folder), folder).reader()
+    reader = open_store(str(folder), folder, serves=True).reader()
     reader.follow()
     view = reader.view()
     view.prewarm()
@@ -139,7 +139,7 @@ def by_vector(view: View, questions: Questions) -> Timed:
 def filtered(view: View, vectors: Vectors, asked: dict[str, object]) -> Timed:
     """The 10 nearest among those that match a filter."""
     condition = filters.condition(filters.parse(asked), [])
-    truly = [[hit.score for hit in view.by_vector(vector, K, condition, exact=True)] for vector in vectors]
+    truly = view.nearest(vectors, K, condition)
     watch, found = Stopwatch(), []
     for vector in vectors:
         with watch:

@@ -40,3 +40,8 @@ def test_a_file_that_can_not_be_used_is_refused_with_the_setting_it_belongs_to(t
     file.write_text(line)
     with pytest.raises(Misconfigured, match="GROUNDWORK_INDEX_POLICY"):
         index_policy(file)
+
+
+@pytest.mark.parametrize(("limit", "factor"), [(10, 20), (1, 200), (100, 2), (150, 2), (1_000, 1)])
+def test_a_search_for_more_hits_reads_no_more_vectors_than_one_for_ten(limit: int, factor: int):
+    assert SearchSettings(nprobes=8, refine_factor=20).refine_for(limit) == factor
