@@ -80,7 +80,7 @@ def dataset(table: LanceTable, index_cache: int = INDEX_CACHE) -> Any:
 def _lance_session(index_cache: int) -> Any:
     import lance
 
-    return lance.Session(index_cache_size_bytes=index_cache, metadata_cache_size_bytes=METADATA_CACHE)
+    return cast(Any, lance).Session(index_cache_size_bytes=index_cache, metadata_cache_size_bytes=METADATA_CACHE)
 
 
 def fold(table: LanceTable) -> None:
