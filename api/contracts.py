@@ -34,6 +34,13 @@ class SearchRequest(Request, kw_only=True):
     release: ReleaseNumber | None = None
     min_release: ReleaseNumber | None = None
     exact: bool = False
+    nprobes: (
+        Annotated[int, Meta(ge=1, le=10_000, description="Partitions to look into, instead of as many as the release says.")] | None
+    ) = None
+    refine_factor: (
+        Annotated[int, Meta(ge=1, le=100, description="Vectors to compare for each of ten hits, instead of as many as the release says.")]
+        | None
+    ) = None
 
 
 class AnswerRequest(Request, kw_only=True):

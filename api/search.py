@@ -38,6 +38,8 @@ def search(
         release=data.release,
         min_release=data.min_release,
         exact=data.exact,
+        nprobes=data.nprobes,
+        refine_factor=data.refine_factor,
         always=request.auth.filter,
     )
     found = retrieve(platform.reader, platform.model.get(), query)

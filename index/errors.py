@@ -64,9 +64,10 @@ class Misconfigured(GroundworkError):
 def is_storage_failure(error: BaseException) -> bool:
     """Whether the disk or the object store failed, or there was no memory: no fault of what was being done.
 
-    LanceDB raises such failures as RuntimeErrors; only their text tells.
+    LanceDB raises such failures as RuntimeErrors, and Lance those of a search as pyarrow's `ArrowInvalid`; only their text tells.
     """
     text = str(error)
-    return isinstance(error, OSError | MemoryError) or (
-        text.startswith("lance error: ") and ("LanceError(IO)" in text or "lance error: Not found" in text)
+    return isinstance(error, OSError | MemoryError) or any(
+        text.startswith(f"{whose}: ") and ("LanceError(IO)" in text or f"{whose}: Not found" in text)
+        for whose in ("lance error", "External error")
     )

@@ -10,6 +10,7 @@ from index import filters
 from index.chunks import Chunk
 from index.embedder import Embedder
 from index.errors import BadRequest, Conflict
+from index.policy import SearchSettings
 from index.search import Candidate, Reader, View
 from tasks.fuse import weighted_min_max
 
@@ -22,7 +23,10 @@ ROOM_FOR_ALIASES = 4
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked. `release` None is the live one; `terms` is a filter that a key always applies."""
+    """What is asked. `release` None is the live one; `always` is a filter that a key always applies.
+
+    `nprobes` and `refine_factor` take the place of those of the release; where every search looks at all rows they mean nothing.
+    """
 
     text: str
     k: int = 10
@@ -31,6 +35,8 @@ class Query:
     release: int | None = None
     min_release: int | None = None
     exact: bool = False
+    nprobes: int | None = None
+    refine_factor: int | None = None
     always: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -73,7 +79,7 @@ def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
     vector = embedder.embed_query(query.text) if query.mode != "text" else None
     embedded = perf_counter()
     depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if told_apart else 1)
-    by_vector = view.by_vector(vector, depth, condition, query.exact) if vector is not None else []
+    by_vector = view.by_vector(vector, depth, condition, query.exact, _settings(view, query)) if vector is not None else []
     by_text = view.by_text(query.text, depth, condition) if query.mode != "vector" else []
     done = perf_counter()
     return Retrieved(
@@ -92,6 +98,13 @@ def _check(query: Query) -> None:
         raise BadRequest(f"query has {len(query.text)} characters; at most {MAX_QUERY_CHARACTERS} are taken")
     if not 1 <= query.k <= MAX_K:
         raise BadRequest(f"k must be from 1 to {MAX_K}")
+
+
+def _settings(view: View, query: Query) -> SearchSettings | None:
+    """Those of the release, but for what is asked otherwise."""
+    if view.settings is None:
+        return None
+    return SearchSettings(query.nprobes or view.settings.nprobes, query.refine_factor or view.settings.refine_factor)
 
 
 def _best(view: View, by_vector: list[Candidate], by_text: list[Candidate], query: Query, *, told_apart: bool) -> tuple[Hit, ...]:

@@ -20,7 +20,7 @@ PARTS = (
     *("serve", "quality"),
 )
 # Need a network and minutes before they begin: only run by name.
-BY_NAME = ("peers",)
+BY_NAME = ("peers", "stores")
 OUT = Path("bench.json")
 
 

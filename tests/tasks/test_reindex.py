@@ -9,7 +9,7 @@ from evals.recall import known_items, measure, probe
 from evals.tune import check
 from index.documents import Draft
 from index.policy import IndexPolicy, SearchSettings
-from tasks.reindex import reindex
+from tasks.reindex import reindex, train
 from tests.bench import Bench
 
 POLICY = IndexPolicy(flat_below=300, partitions=8)
@@ -114,3 +114,20 @@ def test_the_tuner_puts_what_it_finds_into_the_next_release(orchard: Bench):
 
 def test_without_an_index_there_is_nothing_to_check(orchard: Bench):
     assert check(orchard.store, POLICY, orchard.embedder) is None
+
+
+def test_a_request_may_be_searched_more_or_less_thoroughly_than_its_release(orchard: Bench):
+    reindex(orchard.store, generation(orchard), POLICY)
+    published(orchard)
+    all_of_it = orchard.search("fig and plum", mode="vector", nprobes=8, refine_factor=100, k=40)
+    exact = orchard.search("fig and plum", mode="vector", exact=True, k=40)
+    assert [hit.score for hit in all_of_it.hits] == pytest.approx([hit.score for hit in exact.hits], abs=1e-5)
+    one_partition = orchard.search("fig and plum", mode="vector", nprobes=1, k=400)
+    assert 0 < len(one_partition.hits) < 400
+
+
+def test_the_centres_of_partitions_have_one_length():
+    rng = np.random.default_rng(1)
+    vectors = np.concatenate([rng.normal((1, 0), 0.3, (200, 2)), rng.normal((0, 1), 0.01, (200, 2))]).astype(np.float32)
+    centres = train(vectors, 4)
+    assert np.linalg.norm(centres, axis=1) == pytest.approx(np.ones(4), abs=1e-5)

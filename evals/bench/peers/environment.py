@@ -41,14 +41,14 @@ def systems(cache: Path) -> list[Peer]:
     ]
 
 
-def environment(cache: Path) -> Path:
-    """The Python that has what `requirements.txt` asks for; raises `Misconfigured` when it can't be installed."""
-    folder = cache / f"peers-{sha256(REQUIREMENTS.read_bytes()).hexdigest()[:8]}"
+def environment(cache: Path, requirements: Path = REQUIREMENTS) -> Path:
+    """The Python that has what a file of requirements asks for; raises `Misconfigured` when it can't be installed."""
+    folder = cache / f"peers-{sha256(requirements.read_bytes()).hexdigest()[:8]}"
     python = folder / "bin" / "python"
     if not (folder / INSTALLED).exists():
         print(f"installing the peers into {folder} ...", file=sys.stderr, flush=True)
         _must_work([sys.executable, "-m", "venv", "--clear", str(folder)])
-        _must_work([str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q", "-r", str(REQUIREMENTS)])
+        _must_work([str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q", "-r", str(requirements)])
         (folder / INSTALLED).touch()
     return python
 
