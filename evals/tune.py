@@ -13,7 +13,7 @@ from index.store import Store
 BY = "tune"
 QUESTIONS = 200
 
-REFINE_FACTORS = (5, 10, 20, 40)
+REFINE_FACTORS = (2, 3, 5, 10, 20)
 FEWEST_PROBES = 4
 STEP = 1.25
 

@@ -19,6 +19,8 @@ from index.embedder import Embedder, Vectors
 from index.vector_index import VectorIndex
 
 FULL_TEXT_COLUMN = "embedded_text"
+# Nearly every search asks for one of them: whether a passage is an alias's, or where it comes from.
+FILTERED = ("source", "media_type", "duplicate_of")
 SHOWN = (
     "chunk_id",
     "doc_id",
@@ -84,7 +86,7 @@ class ChunkTable:
         self.generation = generation
         self._schema = schema.chunks(dimensions)
         self._table: LanceTable = tables.open_or_create(
-            db, table_name(generation), self._schema, "chunk_id", ("chunk_id", "doc_id", "text_hash")
+            db, table_name(generation), self._schema, "chunk_id", ("chunk_id", "doc_id", "text_hash"), FILTERED
         )
 
     @property

@@ -1,7 +1,7 @@
 """When a chunk table gets a vector index, and which: data that one can read and override (pure)."""
 
-from dataclasses import dataclass
-from math import log2, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, log2, sqrt
 from pathlib import Path
 
 from index.overrides import overridden
@@ -23,7 +23,7 @@ class IndexPolicy:
 
     flat_below: int = 25_000
     partitions: int = 0
-    bits: int = 1
+    bits: int = 2
     sampled_per_partition: int = 64
     retrain_growth: float = 2.0
     recall_target: float = 0.95
@@ -44,6 +44,7 @@ class IndexPolicy:
 
 # Searches are tuned for so many hits.
 TUNED_FOR = 10
+MOST_PROBES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ class SearchSettings:
     nprobes: int
     refine_factor: int
 
+    def widened(self, share: float) -> "SearchSettings":
+        """For a search among a share (0 to 1) of the rows.
+
+        Of those the nearest are as far away as the nearest `10 / share` of all: they lie in more partitions. The root was measured
+        (docs/search.md); there are few to compare in each.
+        """
+        return replace(self, nprobes=min(MOST_PROBES, ceil(self.nprobes / sqrt(share)))) if share > 0 else self
+
     def refine_for(self, limit: int) -> int:
         """The refine factor of a search for so many hits: as many vectors are read as for 10, or one for each hit where that is more."""
         return max(1, -(-self.refine_factor * TUNED_FOR // limit))
@@ -60,7 +69,7 @@ class SearchSettings:
 
 def untuned(partitions: int) -> SearchSettings:
     """Settings for an index of which nothing was measured yet: thorough rather than quick."""
-    return SearchSettings(nprobes=max(20, partitions // 8), refine_factor=30)
+    return SearchSettings(nprobes=max(20, partitions // 8), refine_factor=10)
 
 
 def index_policy(file: Path | None) -> IndexPolicy:

@@ -1,6 +1,6 @@
 """Reads: searches over one release, followed as releases come."""
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from index.embedder import Vectors
 from index.ledger import Ledger
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
+from index.shares import Shares
 from index.vector_index import VectorIndex
 
 OPEN_VIEWS = 8
@@ -40,8 +41,9 @@ class Candidate:
 class View:
     """One release, opened for reading: a Lance dataset that stays on the release's version."""
 
-    def __init__(self, release: Release, dataset: Any, hidden: Sequence[str]) -> None:
+    def __init__(self, release: Release, dataset: Any, hidden: Sequence[str], shares: Shares | None = None) -> None:
         self.release = release
+        self._shares = shares or Shares()
         self.hidden = list(hidden)
         self._dataset = dataset
         self.has_full_text = any(FULL_TEXT_COLUMN in index.field_names for index in dataset.describe_indices())
@@ -84,6 +86,10 @@ class View:
     def _found(self, score: str, condition: str | None, **search: Any) -> Iterator[tuple[int, float]]:
         rows = self._dataset.scanner(columns=[score], filter=condition, prefilter=True, with_row_id=True, **search).to_table()
         return zip(rows["_rowid"].to_pylist(), rows[score].to_pylist(), strict=True)
+
+    def share_of(self, condition: str) -> float:
+        """The share of the rows that match, as of some minutes ago."""
+        return self._shares.of(condition, lambda: self._dataset.count_rows(filter=condition) / max(1, self.release.rows))
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """The passages in these rows, in the same order."""
@@ -149,6 +155,7 @@ class Reader:
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
         self._live = 0
+        self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._warmed: frozenset[str] = frozenset()
         self._lock = RLock()
 
@@ -198,7 +205,7 @@ class Reader:
     def _open(self, release: Release) -> View:
         table = tables.open_existing(self._db, table_name(release.generation))
         dataset = tables.dataset(table, self._index_cache).checkout_version(release.version)
-        return View(release, dataset, self._ledger.buried_since(release.number))
+        return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation])
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""

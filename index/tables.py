@@ -10,16 +10,16 @@ import lancedb
 import pyarrow as pa
 from lancedb.db import DBConnection
 from lancedb.expr import Expr, col
-from lancedb.index import BTree
+from lancedb.index import Bitmap, BTree
 from lancedb.table import LanceTable
 
 # Rows of a query without a limit: LanceDB wants a number.
 ALL = 2**31 - 1
 # Fragments of this many rows are left alone by folding.
 TAIL_ROWS = 4096
-# Bytes, per process. Where searches are served the whole vector index must fit in: 65 MB a million rows.
+# Bytes, per process. Where searches are served the whole vector index must fit in: 125 MB a million rows.
 INDEX_CACHE = 256 * 1024 * 1024
-SERVING_CACHE = 1024 * 1024 * 1024
+SERVING_CACHE = 1536 * 1024 * 1024
 METADATA_CACHE = 64 * 1024 * 1024
 
 
@@ -36,8 +36,10 @@ def exists(db: DBConnection, name: str) -> bool:
     return name in db.list_tables(limit=10_000).tables
 
 
-def open_or_create(db: DBConnection, name: str, schema: pa.Schema, key: str, indexed: Sequence[str] = ()) -> LanceTable:
-    """The table; made with a primary key, and BTREE indexes on the `indexed` columns, if it does not exist yet.
+def open_or_create(
+    db: DBConnection, name: str, schema: pa.Schema, key: str, indexed: Sequence[str] = (), with_few_values: Sequence[str] = ()
+) -> LanceTable:
+    """The table; if it does not exist yet it is made, with a primary key, BTREE indexes on the `indexed` columns and bitmaps on others.
 
     Without the declared key two processes that insert the same new key silently make duplicates. So they do when the
     key has a BTREE with rows in it (lancedb 0.40): index the key only where one process at a time writes.
@@ -48,6 +50,8 @@ def open_or_create(db: DBConnection, name: str, schema: pa.Schema, key: str, ind
             table.set_unenforced_primary_key(key)
             for column in indexed:
                 table.create_index(column, config=BTree())
+            for column in with_few_values:
+                table.create_index(column, config=Bitmap())
     table = open_existing(db, name)
     if key in table.schema.names:
         return table

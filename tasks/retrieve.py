@@ -79,7 +79,10 @@ def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
     vector = embedder.embed_query(query.text) if query.mode != "text" else None
     embedded = perf_counter()
     depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if told_apart else 1)
-    by_vector = view.by_vector(vector, depth, condition, query.exact, _settings(view, query)) if vector is not None else []
+    settings = _settings(view, query)
+    if settings and asked and condition and query.mode != "text" and not query.exact:
+        settings = settings.widened(view.share_of(condition))
+    by_vector = view.by_vector(vector, depth, condition, query.exact, settings) if vector is not None else []
     by_text = view.by_text(query.text, depth, condition) if query.mode != "vector" else []
     done = perf_counter()
     return Retrieved(

@@ -140,10 +140,11 @@ def filtered(view: View, vectors: Vectors, asked: dict[str, object]) -> Timed:
     """The 10 nearest among those that match a filter."""
     condition = filters.condition(filters.parse(asked), [])
     truly = view.nearest(vectors, K, condition)
+    settings = view.settings.widened(view.share_of(condition)) if view.settings and condition else None
     watch, found = Stopwatch(), []
     for vector in vectors:
         with watch:
-            hits = view.by_vector(vector, K, condition)
+            hits = view.by_vector(vector, K, condition, settings=settings)
         found.append([hit.score for hit in hits])
     return Timed(watch.seconds, recall(found, truly))
 

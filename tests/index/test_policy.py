@@ -22,7 +22,7 @@ def test_an_index_is_outgrown_at_twice_its_rows():
 
 
 def test_an_untuned_index_is_searched_thoroughly():
-    assert (untuned(16), untuned(4096)) == (SearchSettings(20, 30), SearchSettings(512, 30))
+    assert (untuned(16), untuned(4096)) == (SearchSettings(20, 10), SearchSettings(512, 10))
 
 
 def test_a_file_changes_what_it_names(tmp_path: Path):
@@ -45,3 +45,8 @@ def test_a_file_that_can_not_be_used_is_refused_with_the_setting_it_belongs_to(t
 @pytest.mark.parametrize(("limit", "factor"), [(10, 20), (1, 200), (100, 2), (150, 2), (1_000, 1)])
 def test_a_search_for_more_hits_reads_no_more_vectors_than_one_for_ten(limit: int, factor: int):
     assert SearchSettings(nprobes=8, refine_factor=20).refine_for(limit) == factor
+
+
+@pytest.mark.parametrize(("share", "probes"), [(1.0, 8), (0.25, 16), (0.01, 80), (0.0, 8), (1e-9, 10_000)])
+def test_among_fewer_rows_more_partitions_are_looked_into(share: float, probes: int):
+    assert SearchSettings(nprobes=8, refine_factor=20).widened(share) == SearchSettings(probes, 20)

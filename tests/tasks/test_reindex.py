@@ -9,6 +9,7 @@ from evals.recall import known_items, measure, probe
 from evals.tune import check
 from index.documents import Draft
 from index.policy import IndexPolicy, SearchSettings
+from index.search import View
 from tasks.reindex import reindex, train
 from tests.bench import Bench
 
@@ -51,6 +52,19 @@ def test_many_rows_get_one_and_the_release_says_how_it_is_searched(orchard: Benc
     assert (view.vector_index.partitions, view.vector_index.indexed, view.vector_index.unindexed) == (8, 400, 0)
     assert view.settings == SearchSettings(view.release.search["nprobes"], view.release.search["refine_factor"])
     assert reindex(orchard.store, generation(orchard), POLICY) is None
+
+
+def test_searches_stay_on_the_old_release_until_the_index_of_the_new_one_is_in_memory(orchard: Bench, monkeypatch: pytest.MonkeyPatch):
+    before = orchard.live.number
+    reindex(orchard.store, generation(orchard), POLICY)
+    assert orchard.publisher.publish_maintenance()
+    searched: list[int] = []
+    monkeypatch.setattr(View, "prewarm", lambda _: searched.append(orchard.reader.view().release.number))
+    orchard.reader.follow()
+    assert searched == [before]
+    assert orchard.live.number == before + 1
+    orchard.put("new", "A walnut stands alone by the gate.")
+    assert searched == [before]  # the index is as it was: nothing to load
 
 
 def test_a_document_that_comes_after_the_index_is_found_before_and_after_folding(orchard: Bench):
