@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from index import tables
+from index import schema, tables
 from index.chunks import Chunk, table_name
 from index.documents import Draft, Entry, content_hash
 from index.embedder import Places, Vectors, bundled_path
@@ -172,7 +172,7 @@ def pour(store: Store, publisher: Publisher, slices: Iterable[tuple[Sequence[str
     table = tables.open_existing(store.db, table_name(publisher.table.generation))
     first = 0
     for passages, vectors in slices:
-        table.add(_rows(first, passages, vectors, table.schema))
+        table.add(_rows(first, passages, vectors, schema.chunks(DIMENSIONS)))
         first += len(passages)
     publisher.table.fold()
     return fill(store, publisher, passages[:CHECKED], vectors[:CHECKED], ledger=False, first=first)
