@@ -30,7 +30,7 @@ def test_the_cheapest_settings_above_the_target_are_chosen():
 def test_when_nothing_reaches_the_target_the_most_thorough_settings_are_used_and_that_is_said():
     found = choose(made_up, partitions=256, target=0.999)
     assert not found.reached
-    assert found.chosen.settings == SearchSettings(256, 40)
+    assert found.chosen.settings == SearchSettings(256, 20)
 
 
 def test_no_setting_is_tried_twice():

@@ -125,10 +125,17 @@ class RunningPlatform:
         return list(reply.raise_for_status().json())
 
     def start_run(self, deployment: str, **parameters: Any) -> None:
-        """What the button in the Prefect UI does."""
+        """What the button in the Prefect UI does. Prefect answers 503 while its SQLite is locked, and its own client asks again."""
         found = self._prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        self._prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body).raise_for_status()
+        self.until(lambda: self._accepts(f"/deployments/{found['id']}/create_flow_run", body))
+
+    def _accepts(self, path: str, body: dict[str, Any]) -> bool:
+        reply = self._prefect.post(path, json=body)
+        if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return False
+        reply.raise_for_status()
+        return True
 
     def runs_of(self, flow: str) -> list[dict[str, Any]]:
         """The runs of one flow, newest first."""
