@@ -155,6 +155,7 @@ class Reader:
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
         self._live = 0
+        self._datasets: dict[str, Any] = {}
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._warmed: frozenset[str] = frozenset()
         self._lock = RLock()
@@ -203,8 +204,10 @@ class Reader:
             self._warmed = view.index_segments
 
     def _open(self, release: Release) -> View:
-        table = tables.open_existing(self._db, table_name(release.generation))
-        dataset = tables.dataset(table, self._index_cache).checkout_version(release.version)
+        if release.generation not in self._datasets:
+            table = tables.open_existing(self._db, table_name(release.generation))
+            self._datasets[release.generation] = tables.dataset(table, self._index_cache)
+        dataset = self._datasets[release.generation].checkout_version(release.version)
         return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation])
 
     def _forget_stale(self) -> None:
