@@ -131,9 +131,13 @@ class Ledger:
 
     def buried_since(self, release: int) -> list[str]:
         """Documents that were deleted in a release after `release`."""
+        return [doc_id for doc_id, buried in self.buried() if buried > release]
+
+    def buried(self) -> list[tuple[str, int]]:
+        """Each document that was ever deleted and hides in earlier releases, with the release that it was deleted in."""
         self._tombstones.checkout_latest()
-        rows = self._tombstones.search().where(col("release") > lit(release)).select(["doc_id"]).limit(tables.ALL).to_arrow()
-        return [str(doc_id) for doc_id in rows["doc_id"].to_pylist()]
+        rows = self._tombstones.search().select(["doc_id", "release"]).limit(tables.ALL).to_arrow()
+        return list(zip(rows["doc_id"].to_pylist(), rows["release"].to_pylist(), strict=True))
 
     def restore(self, version: int) -> int:
         """Takes the ledger back to `version`; returns the new head."""

@@ -212,7 +212,7 @@ class Reader:
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""
+        buried = self._ledger.buried()
         for number in [number for number in self._views if number != self._log.state.newest]:
-            view = self._views[number]
-            if self._ledger.buried_since(number) != view.hidden:
+            if {doc_id for doc_id, release in buried if release > number} != set(self._views[number].hidden):
                 del self._views[number]
