@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from api.contracts import DocumentReply
 from api.keys import Key
 from api.platform import Platform
+from api.replies import DocumentReply
 from index import filters
 from index.documents import Entry, State
 from index.errors import NotFound
-from index.inbox import Waiting
+from index.segments import Waiting
 
 
 def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:

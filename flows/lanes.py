@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from index.documents import Lane, Write
-from index.inbox import Inbox, Segment
+from index.inbox import Inbox
+from index.segments import Segment
 
 MAX_DOCUMENTS = 200
 MAX_BYTES = 4 * 1024 * 1024

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from index.documents import Draft, content_hash
 from index.errors import Unavailable
-from index.inbox import Waiting
+from index.segments import Waiting
 from index.stamps import Remembered, Stamps, open_stamps
 from index.store import Store
 from tasks.compare import Changes, Comparison, facts_hash, needs_confirmation
