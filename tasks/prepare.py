@@ -1,6 +1,5 @@
 """Accepted writes to everything a release needs: parsed, chunked, validated, embedded. Changes no table."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -8,19 +7,18 @@ from time import perf_counter
 
 from index.arrivals import Arrival, Kind
 from index.chunks import Chunk, ChunkTable
-from index.documents import Entry, State, Write, content_hash
+from index.documents import Entry, Write
 from index.embedder import Embedder, Vectors
 from index.errors import Rejected
 from index.store import Store
 from tasks.aliases import Folding, find_aliases
 from tasks.chunk import Chunker
 from tasks.dedupe import Canonicals
+from tasks.entries import entry_of
 from tasks.parse import Parsed
 from tasks.parsers import Parsers
 from tasks.plan import ChunkChanges, chunk_changes, deletions, newest_writes, texts_to_embed
 from tasks.validate import Contract, Failure
-
-KEPT_WHEN_A_REVISION_FAILS = ("chunks", "indexed_revision", "indexed_hash", "text", "form", "pages", "duplicate_of", "bands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,34 @@ class Prepared:
     unusual: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Reading:
+    """What was read of a batch. `refused` and `broken` say why documents fail: they can't be read, or break the data contract."""
+
+    parsed: dict[str, Parsed]
+    chunks: dict[str, list[Chunk]]
+    refused: dict[str, str]
+    broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        return self.broken | self.refused
+
+    @property
+    def passages(self) -> list[Chunk]:
+        return [chunk for group in self.chunks.values() for chunk in group]
+
+    def note(self, found: Sequence[Failure]) -> None:
+        """Keeps the first reason of each document."""
+        for failure in found:
+            self.broken.setdefault(failure.doc_id, f"invalid: {failure.reason}")
+
+    def wanted(self, deleted: Iterable[str]) -> dict[str, Sequence[Chunk]]:
+        """The chunks that each document of the batch should have; one that failed keeps what it has, unless it was deleted before."""
+        wanted: dict[str, Sequence[Chunk]] = dict.fromkeys(deleted, ())
+        return wanted | {doc_id: group for doc_id, group in self.chunks.items() if doc_id not in self.failures}
+
+
 def prepare(
     store: Store,
     table: ChunkTable,
@@ -97,37 +123,25 @@ def prepare(
     if not fresh:
         return None
     puts = [write for write in fresh if write.draft.action == "put"]
-    failures = dict(condemned or {})
-    with timings.step("parse"):
-        parsed = _parse(store, tools.parsers, puts, failures)
-    with timings.step("chunk"):
-        chunks = _chunk(tools.chunker, puts, parsed, failures)
-    broken = dict[str, str]()
-    with timings.step("validate"):
-        passages = [chunk for group in chunks.values() for chunk in group]
-        _note(broken, tools.contract.documents({doc_id: parsed[doc_id].text for doc_id in chunks}))
-        _note(broken, tools.contract.chunks(passages))
-    failures = broken | failures
-    wanted = _wanted(chunks, deleted, failures)
+    read = _read(store, tools, puts, condemned or {}, timings)
     with timings.step("embed"):
-        vectors, embedded = _embed(table, tools.embedder, chunk_changes(stored, wanted).written)
+        vectors, embedded = _embed(table, tools.embedder, chunk_changes(stored, read.wanted(deleted)).written)
     with timings.step("validate"):
-        _check_vectors(tools.contract, wanted, vectors, broken)
-    failures = broken | failures
+        new = [chunk for group in read.wanted(deleted).values() for chunk in group if chunk.text_hash in vectors]
+        read.note(tools.contract.vectors([chunk.doc_id for chunk in new], [vectors[chunk.text_hash] for chunk in new]))
     if condemned is None:
-        tools.contract.check_batch(len(puts), broken)
-    wanted = _wanted(chunks, deleted, failures)
+        tools.contract.check_batch(len(puts), read.broken)
+    wanted = read.wanted(deleted)
     with timings.step("dedupe"):
-        folding = _fold(store, canonicals, parsed, wanted, known, tools.near_duplicate)
+        folding = _fold(store, canonicals, read.parsed, wanted, known, tools.near_duplicate)
         changes = _changes(table, stored, wanted, folding)
         vectors |= table.vectors_of([chunk.text_hash for chunk in changes.written if chunk.text_hash not in vectors])
-    ids = {write.doc_id for write in fresh}
     settled = known | {entry.doc_id: entry for entry in folding.moved}
-    entries = tuple(_entry(write, settled.get(write.doc_id), parsed, wanted, failures, folding) for write in fresh)
-    moved = tuple(entry for entry in folding.moved if entry.doc_id not in ids)
+    entries = tuple(entry_of(write, settled.get(write.doc_id), read.parsed, wanted, read.failures, folding) for write in fresh)
+    moved = tuple(entry for entry in folding.moved if entry.doc_id not in {write.doc_id for write in fresh})
     return Prepared(
         entries=entries,
-        arrivals=tuple(_arrival(write) for write in fresh if write.doc_id not in failures),
+        arrivals=tuple(_arrival(write) for write in fresh if write.doc_id not in read.failures),
         moved=moved,
         aliases=_aliases(entries) - _aliases(known.values()) - sum(entry.duplicate_of is None for entry in moved),
         changes=changes,
@@ -136,9 +150,22 @@ def prepare(
         embedded=embedded,
         fields={name: type(value).__name__ for write in puts for name, value in write.draft.metadata.items()},
         timings=timings,
-        checked={"documents": len(chunks), "chunks": len(passages), "vectors": len(vectors)},
-        unusual=tuple(tools.contract.counts(_passages_by_kind(puts, chunks))),
+        checked={"documents": len(read.chunks), "chunks": len(read.passages), "vectors": len(vectors)},
+        unusual=tuple(tools.contract.counts(_passages_by_kind(puts, read.chunks))),
     )
+
+
+def _read(store: Store, tools: Tools, puts: Sequence[Write], condemned: Mapping[str, str], timings: Timings) -> _Reading:
+    refused = dict(condemned)
+    with timings.step("parse"):
+        parsed = _parse(store, tools.parsers, puts, refused)
+    with timings.step("chunk"):
+        chunks = _chunk(tools.chunker, puts, parsed, refused)
+    read = _Reading(parsed, chunks, refused)
+    with timings.step("validate"):
+        read.note(tools.contract.documents({doc_id: parsed[doc_id].text for doc_id in chunks}))
+        read.note(tools.contract.chunks(read.passages))
+    return read
 
 
 def _parse(store: Store, parsers: Parsers, puts: Sequence[Write], failures: dict[str, str]) -> dict[str, Parsed]:
@@ -165,12 +192,6 @@ def _passages_by_kind(puts: Sequence[Write], chunks: Mapping[str, Sequence[Chunk
         if passages := chunks.get(write.doc_id):
             found.setdefault(write.draft.media_type, []).append(len(passages))
     return found
-
-
-def _wanted(chunks: Mapping[str, list[Chunk]], deleted: Mapping[str, int], failures: Mapping[str, str]) -> dict[str, Sequence[Chunk]]:
-    """The chunks that each document of the batch should have; one that failed keeps what it has, unless it was deleted before."""
-    wanted: dict[str, Sequence[Chunk]] = dict.fromkeys(deleted, ())
-    return wanted | {doc_id: group for doc_id, group in chunks.items() if doc_id not in failures}
 
 
 def _fold(
@@ -216,76 +237,6 @@ def _embed(table: ChunkTable, embedder: Embedder, chunks: Sequence[Chunk]) -> tu
     return vectors | dict(zip(missing, made, strict=True)), len(missing)
 
 
-def _check_vectors(
-    contract: Contract, wanted: Mapping[str, Sequence[Chunk]], vectors: Mapping[str, Vectors], broken: dict[str, str]
-) -> None:
-    new = [chunk for group in wanted.values() for chunk in group if chunk.text_hash in vectors]
-    _note(broken, contract.vectors([chunk.doc_id for chunk in new], [vectors[chunk.text_hash] for chunk in new]))
-
-
-def _note(broken: dict[str, str], found: Sequence[Failure]) -> None:
-    for failure in found:
-        broken.setdefault(failure.doc_id, f"invalid: {failure.reason}")
-
-
 def _arrival(write: Write) -> Arrival:
     kind: Kind = "searchable" if write.draft.action == "put" else "unsearchable"
     return Arrival(write.lane, write.draft.source, kind, write.accepted_at)
-
-
-def _entry(
-    write: Write,
-    before: Entry | None,
-    parsed: Mapping[str, Parsed],
-    wanted: Mapping[str, Sequence[Chunk]],
-    failures: Mapping[str, str],
-    folding: Folding,
-) -> Entry:
-    draft = write.draft
-    if draft.action == "delete":
-        return _facts(write, "deleted", before.content_hash if before else "")
-    digest = content_hash(draft.content)
-    if write.doc_id in failures:
-        failed = replace(_facts(write, "quarantined", digest), reason=failures[write.doc_id])
-        if before is None or write.doc_id in wanted:
-            return failed
-        kept = {name: getattr(before, name) for name in KEPT_WHEN_A_REVISION_FAILS}
-        return replace(failed, **kept)
-    text = parsed[write.doc_id]
-    canonical = folding.duplicate_of.get(write.doc_id)
-    return replace(
-        _facts(write, "duplicate" if canonical else "indexed", digest),
-        duplicate_of=canonical,
-        bands=folding.bands.get(write.doc_id),
-        title=text.title,
-        chunks=len(wanted[write.doc_id]),
-        indexed_revision=write.revision,
-        indexed_hash=digest,
-        text=text.text,
-        form=text.form,
-        pages=text.pages,
-    )
-
-
-def _facts(write: Write, state: State, digest: str) -> Entry:
-    """An entry without chunks: what is known from the write alone."""
-    draft = write.draft
-    return Entry(
-        doc_id=write.doc_id,
-        revision=write.revision,
-        state=state,
-        reason=None,
-        source=draft.source,
-        uri=draft.uri,
-        title=draft.title,
-        media_type=draft.media_type,
-        metadata=json.dumps(draft.metadata, sort_keys=True),
-        content_hash=digest,
-        accepted_at=write.accepted_at,
-        release=0,
-        duplicate_of=None,
-        chunks=0,
-        indexed_revision=None,
-        indexed_hash=None,
-        text=None,
-    )
