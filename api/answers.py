@@ -9,9 +9,10 @@ from litestar.di import NamedDependency
 from litestar.params import Body
 
 from api.auth import requires
-from api.contracts import AnswerReply, AnswerRequest, CitationReply
 from api.keys import Key
 from api.platform import Platform
+from api.replies import AnswerReply, CitationReply
+from api.requests import AnswerRequest
 from api.search import MAX_BODY
 from index.errors import BadRequest
 from tasks.answer import Question, answer

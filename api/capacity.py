@@ -6,8 +6,8 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from api.auth import requires
-from api.contracts import ActionReply, CapacityReply
 from api.platform import Platform
+from api.replies import ActionReply, CapacityReply
 
 NOT_YET = "not measured yet: the deployment 'capacity' measures it each night, and whenever it is started"
 

@@ -10,68 +10,22 @@ Exit codes, for scripts:
 130  interrupted with Ctrl-C
 """
 
-import json
 import sys
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import quote
+from typing import Annotated
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import CycloptsError, Parameter
 from pydantic import ValidationError
 
-from api import client, terminal
-from api.client import Client, Json, Refused
+from api import client
+from api.client import Refused
+from api.commands import Outcome, Session, app
 from api.terminal import Terminal
-from index.errors import BadRequest, GroundworkError, Misconfigured, Unavailable
+from index.errors import GroundworkError, Misconfigured, Unavailable
 from index.settings import Settings
 
-HELP = """Index documents, ask questions about them, and keep the index right.
-
-GROUNDWORK_URL and GROUNDWORK_KEY name the server and the key; by default they are the one on this
-machine and the admin key that `make run` left in GROUNDWORK_HOME.
-
-Exit codes:
-
-- 0: it worked
-- 1: the server refused, with its reason
-- 2: wrong usage: an option, a path or a setting
-- 3: the server is not reachable or not ready
-- 4: it worked, but a document was rejected, quarantined or not indexed in time, or an evaluation did not complete
-- 130: interrupted with Ctrl-C
-"""
 INTERRUPTED = 130
-PAUSE_S = 0.25
-PAGE = 1_000  # the most items a page of the API has
-
-app = App(name="groundwork", help=HELP, version=lambda: version("groundwork"), result_action="return_value")
-app.meta.group_parameters = Group("Everywhere", sort_key=1)
-quarantine = App(name="quarantine", help="List documents in quarantine; `replay` takes them through the pipeline again.")
-keys = App(name="keys", help="List keys; `create` and `revoke` them (admin).")
-app.command(quarantine)
-app.command(keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What a command works with: the server and the terminal."""
-
-    client: Client
-    terminal: Terminal
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command comes to: the reply, how people see it, and the exit code."""
-
-    reply: Json
-    show: Callable[[Terminal, Json], None]
-    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +34,6 @@ class Invocation:
 
     tokens: tuple[str, ...]
     as_json: bool
-
-
-Here = Annotated[Session, Parameter(parse=False)]
-Words = Annotated[str, Parameter(name="TEXT", required=True)]
-Release = Annotated[int | None, Parameter(help="The release to use instead of the live one.")]
-Filter = Annotated[str | None, Parameter(name="--filter", help='JSON, such as {"source": {"in": ["http"]}}.')]
 
 
 def main(argv: Sequence[str] | None = None, settings: Settings | None = None) -> int:
@@ -109,187 +57,6 @@ def _invocation(
     as_json: Annotated[bool, Parameter(name="--json", negative=(), help="Print the reply as JSON, nothing else.")] = False,
 ) -> Invocation:
     return Invocation(tokens, as_json)
-
-
-@app.command
-def add(
-    *paths: Annotated[Path, Parameter(required=True)],
-    wait: Annotated[float | None, Parameter(help="Wait up to this many seconds until all are indexed or quarantined.")] = None,
-    prefix: Annotated[str, Parameter(help="Put before each document's id.")] = "",
-    session: Here,
-) -> Outcome:
-    """Add files and folders. A document's id is its path in the folder given, or the file's name."""
-    files = client.files_under(paths, prefix)
-    rejected: list[Json] = []
-    done = 0
-    try:
-        with session.terminal.progress("Adding", len(files)) as advance:
-            for segment in client.segments(files):
-                rejected += segment.send(session.client)
-                done += len(segment.doc_ids) + len(segment.unsent)
-                advance(done)
-    except GroundworkError:
-        session.terminal.note(f"{done - len(rejected)} of {len(files)} documents were accepted before this:")
-        raise
-    reply: Json = {"accepted": done - len(rejected), "rejected": rejected}
-    if wait is not None:
-        refused = {each["doc_id"] for each in rejected}
-        reply |= _indexed(session, [file.doc_id for file in files if file.doc_id not in refused], wait)
-    held = reply.get("waiting") or any(each["state"] == "quarantined" for each in reply.get("documents", ()))
-    return Outcome(reply, terminal.added, 4 if rejected or held else 0)
-
-
-@app.command
-def search(
-    *text: Words,
-    k: int = 10,
-    mode: Literal["hybrid", "vector", "text"] = "hybrid",
-    release: Release = None,
-    where: Filter = None,
-    session: Here,
-) -> Outcome:
-    """Search for the passages nearest to a text."""
-    body: Json = {"query": " ".join(text), "k": k, "mode": mode, "release": release}
-    return Outcome(session.client.post("/v1/search", body | _filter(where)), terminal.hits)
-
-
-@app.command
-def ask(*text: Words, k: int = 8, release: Release = None, where: Filter = None, session: Here) -> Outcome:
-    """Ask a question; the answer cites its sources by number."""
-    body: Json = {"question": " ".join(text), "k": k, "release": release}
-    return Outcome(session.client.post("/v1/answers", body | _filter(where)), terminal.answer)
-
-
-@app.command
-def status(doc_id: str | None = None, /, *, session: Here) -> Outcome:
-    """Show the state of one document, or of the platform: health, live release, documents by state, capacity."""
-    if doc_id is not None:
-        return Outcome(session.client.get(client.document_path(doc_id)), terminal.facts)
-    ok, ready = session.client.probe("/health/ready")
-    _, live = session.client.probe("/v1/releases/live")
-    _, documents = session.client.probe("/v1/documents", limit=1)
-    _, capacity = session.client.probe("/v1/capacity")
-    found = {"ok": ok, "ready": ready, "live": live, "documents": documents, "capacity": capacity}
-    return Outcome(found, terminal.platform, 0 if ok else 3)
-
-
-@app.command
-def plan(*paths: Annotated[str, Parameter(required=True)], session: Here) -> Outcome:
-    """Show what adding paths, or a sweep of a source by its name or URI, would change, embed and cost; changes nothing."""
-    # The server has another working folder: what names a place on this machine goes as a full path.
-    places = [path if "://" in path else str(Path(path).expanduser().absolute()) for path in paths]
-    is_source = len(paths) == 1 and "/" not in paths[0] and not Path(paths[0]).expanduser().exists()
-    asked: Json = {"source": paths[0]} if is_source else {"paths": places}
-    return Outcome(session.client.post("/v1/plans", asked), terminal.facts)
-
-
-@app.command
-def evaluate(
-    *,
-    release: Release = None,
-    dataset: str = "default",
-    sample: Annotated[int | None, Parameter(help="Use only this many golden questions.")] = None,
-    wait: Annotated[bool, Parameter(help="Wait for the scores.")] = True,
-    timeout: Annotated[float, Parameter(help="Stop waiting after this many seconds; the evaluation goes on.")] = 3600.0,
-    session: Here,
-) -> Outcome:
-    """Score a release on golden questions."""
-    reply = session.client.post("/v1/evaluations", {"release": release, "dataset": dataset, "sample": sample})
-    if not wait:
-        return Outcome(reply, terminal.started)
-    session.terminal.note(f"evaluation {reply['id']}: {reply.get('url') or 'started'}")
-    path, end = f"/v1/evaluations/{reply['id']}", time.monotonic() + timeout
-    with session.terminal.progress("Evaluating", None):
-        while (reply := session.client.get(path))["state"] in ("queued", "running") and time.monotonic() < end:
-            time.sleep(PAUSE_S)
-    return Outcome(reply, terminal.evaluation, 0 if reply["state"] == "completed" else 4)
-
-
-@app.command
-def releases(*, limit: int = 20, session: Here) -> Outcome:
-    """List releases, newest first."""
-    return Outcome(session.client.get("/v1/releases", limit=limit), terminal.releases)
-
-
-@app.command
-def rollback(
-    *,
-    to: Annotated[int | None, Parameter(help="The release to serve.")] = None,
-    before: Annotated[str | None, Parameter(help="A time (ISO 8601, UTC): serve what was live before it.")] = None,
-    reason: Annotated[str, Parameter(help="Kept in the release log.")],
-    requeue: Annotated[bool, Parameter(negative=(), help="Take the documents left behind through the pipeline again.")] = False,
-    session: Here,
-) -> Outcome:
-    """Serve an earlier release and stay on it: --to, --before, or the last proven one before the live one."""
-    if to is not None and before is not None:
-        raise BadRequest("give --to or --before, not both")
-    target: Json = {"to": to} if to is not None else {"before": before} if before is not None else {}
-    return Outcome(session.client.post("/v1/rollback", target | {"reason": reason, "requeue": requeue}), terminal.moved)
-
-
-@app.command
-def resume(*, session: Here) -> Outcome:
-    """Follow the newest checked release again, after a rollback."""
-    return Outcome(session.client.post("/v1/resume", {}), terminal.moved)
-
-
-@quarantine.default
-@quarantine.command(name="list")
-def _quarantined(*, limit: int = 50, session: Here) -> Outcome:
-    """List documents in quarantine and why they are there."""
-    items: list[Json] = []
-    cursor: str | None = None
-    while True:
-        page = session.client.get("/v1/documents", state="quarantined", limit=min(limit - len(items), PAGE), cursor=cursor)
-        items += page["items"]
-        cursor = page.get("next")
-        if cursor is None or len(items) >= limit or not page["items"]:
-            return Outcome({"items": items, "next": cursor}, terminal.quarantined)
-
-
-@quarantine.command
-def replay(
-    doc_id: str | None = None,
-    /,
-    *,
-    reason: Annotated[str | None, Parameter(help="Replay all that are there for this reason.")] = None,
-    session: Here,
-) -> Outcome:
-    """Take one document, or all of one reason, through the pipeline again."""
-    if (doc_id is None) == (reason is None):
-        raise BadRequest("give a document's id or --reason")
-    if doc_id is not None:
-        return Outcome(session.client.post(client.document_path(doc_id, "/replay"), {}), terminal.facts)
-    return Outcome(session.client.post("/v1/quarantine/replay", {}, reason=reason), terminal.facts)
-
-
-@keys.default
-@keys.command(name="list")
-def _keys(*, session: Here) -> Outcome:
-    """List keys: role, expiry and filter, never the key itself."""
-    return Outcome(session.client.get("/v1/keys"), terminal.keys)
-
-
-@keys.command
-def create(
-    *,
-    role: Literal["reader", "writer", "admin"] = "reader",
-    name: Annotated[str, Parameter(help="What it is for.")] = "",
-    expires_days: Annotated[float | None, Parameter(help="Days until it expires; without it, never.")] = None,
-    where: Filter = None,
-    session: Here,
-) -> Outcome:
-    """Make a key; it is shown this once. --filter is always applied to what it can read."""
-    expires = datetime.now(UTC) + timedelta(days=expires_days) if expires_days is not None else None
-    body: Json = {"role": role, "name": name, "expires_at": expires.isoformat() if expires else None}
-    return Outcome(session.client.post("/v1/keys", body | _filter(where)), terminal.new_key)
-
-
-@keys.command
-def revoke(key_id: str, /, *, session: Here) -> Outcome:
-    """Revoke a key by its id, at once."""
-    reply = session.client.delete(f"/v1/keys/{quote(key_id, safe='')}")
-    return Outcome(reply, lambda out, _: out.line(f"Revoked key {key_id}."))
 
 
 def _run(argv: Sequence[str], settings: Settings | None, out: Terminal) -> int:
@@ -328,33 +95,3 @@ def _exit_code(error: GroundworkError) -> int:
     if isinstance(error, Refused):
         return 3 if error.not_ready else 1
     return 3 if isinstance(error, Unavailable) else 2
-
-
-def _filter(typed: str | None) -> Json:
-    if typed is None:
-        return {}
-    try:
-        parsed = json.loads(typed)
-    except ValueError as error:
-        raise BadRequest(f"--filter is not JSON: {error}") from None
-    return {"filter": parsed}
-
-
-def _indexed(session: Session, doc_ids: Sequence[str], seconds: float) -> Json:
-    """Each document's state once it has left the inbox; `waiting` is how many had not in time.
-
-    Only the oldest one is asked about until it is done: the inbox is taken in order.
-    """
-    waiting, documents, end = deque(doc_ids), list[Json](), time.monotonic() + seconds
-    with session.terminal.progress("Indexing", len(doc_ids)) as advance:
-        while waiting:
-            document = session.client.get(client.document_path(waiting[0]))
-            if document["state"] != "accepted":
-                documents.append(document)
-                waiting.popleft()
-                advance(len(documents))
-            elif time.monotonic() < end:
-                time.sleep(PAUSE_S)
-            else:
-                break
-    return {"documents": documents, "waiting": len(waiting)}

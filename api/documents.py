@@ -11,10 +11,10 @@ from litestar.params import PathParameter, QueryParameter
 
 from api import intake, openapi, paging
 from api.auth import requires
-from api.contracts import AcceptedReply, BulkReply, DocumentReply, Page, Rejection, ReplayReply
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
+from api.replies import AcceptedReply, BulkReply, DocumentReply, Page, Rejection, ReplayReply
 from api.status import is_processed, outcome, page, readable, status
 from index.documents import Draft, Entry, Write
 from index.documents import State as DocumentState

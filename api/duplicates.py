@@ -6,8 +6,8 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from api.auth import requires
-from api.contracts import DuplicatesReply, FoldedReply
 from api.platform import Platform
+from api.replies import DuplicatesReply, FoldedReply
 
 LARGEST = 20
 

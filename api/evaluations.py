@@ -9,9 +9,10 @@ from litestar.params import FromPath, JSONBody
 
 from api import paging
 from api.auth import requires
-from api.contracts import EvaluationReply, EvaluationRequest, Page, StartedReply
 from api.paging import Cursor, Limit
 from api.platform import Platform
+from api.replies import EvaluationReply, Page, StartedReply
+from api.requests import EvaluationRequest
 from api.runs import Runs
 from index.evaluations import Evaluation, as_json
 

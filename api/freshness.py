@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from api.auth import requires
-from api.contracts import FreshnessReply, LevelReply
+from api.replies import FreshnessReply, LevelReply
 from api.runs import Runs
 from index.errors import Unavailable
 from index.store import Store

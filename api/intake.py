@@ -13,7 +13,8 @@ from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import SerializationException
 
-from api.contracts import BulkDocumentRequest, DocumentRequest, Rejection
+from api.replies import Rejection
+from api.requests import BulkDocumentRequest, DocumentRequest
 from index.documents import Draft, check_doc_id, check_metadata
 from index.errors import BadRequest
 from tasks.parse import SUFFIXES, media_type

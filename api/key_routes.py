@@ -7,8 +7,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.auth import requires
-from api.contracts import KeyReply, KeyRequest, NewKeyReply, Page
 from api.keys import Key, Keys
+from api.replies import KeyReply, NewKeyReply, Page
+from api.requests import KeyRequest
 from index import filters
 
 

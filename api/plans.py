@@ -10,8 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from api.auth import requires
-from api.contracts import PlanReply, PlanRequest
 from api.platform import Platform
+from api.replies import PlanReply
+from api.requests import PlanRequest
 from index.documents import Draft
 from index.embedder import Embedder
 from index.errors import BadRequest

@@ -10,10 +10,11 @@ from litestar.params import JSONBody, PathParameter
 
 from api import paging
 from api.auth import requires
-from api.contracts import LiveReply, Page, ReasonRequest, ReleaseReply, RollbackRequest
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
+from api.replies import LiveReply, Page, ReleaseReply
+from api.requests import ReasonRequest, RollbackRequest
 from index.errors import BadRequest
 from index.releases import Kind, Release
 from tasks.rollback import held_documents, move_live, target_of_rollback

@@ -8,9 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import Body
 
 from api.auth import requires
-from api.contracts import HitReply, SearchReply, SearchRequest
 from api.keys import Key
 from api.platform import Platform
+from api.replies import HitReply, SearchReply
+from api.requests import SearchRequest
 from tasks.retrieve import Hit, Query, retrieve
 
 MAX_BODY = 1024 * 1024

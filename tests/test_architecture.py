@@ -173,7 +173,7 @@ def test_the_lock_pins_what_the_project_asks_for_and_needs_no_gpu():
         ("evals/a.py", "from flows.steps import ingest"),
         ("api/a.py", "from evals.report import chart"),
         ("api/a.py", "from importlib import import_module\nimport_module('flows.serve')"),
-        ("flows/a.py", "from api.contracts import Reply"),
+        ("flows/a.py", "from api.replies import Reply"),
         ("flows/a.py", "from deployments import local"),
         ("deployments/a.py", "from index.store import open_store"),
         ("deployments/a.py", "from index import settings, store"),
@@ -190,7 +190,7 @@ def test_an_import_against_the_arrows_is_found(path: str, source: str):
     [
         ("tasks/a.py", "from index.store import Store"),
         ("flows/a.py", "import evals.gate, tasks.sweep, index"),
-        ("api/a.py", "from api.contracts import Reply"),
+        ("api/a.py", "from api.replies import Reply"),
         ("api/sub/a.py", "from .contracts import Reply\nfrom ..app import make"),
         ("deployments/a.py", "from index.settings import Settings"),
         ("deployments/a.py", "from index import settings"),

@@ -1,0 +1,261 @@
+"""What clients get, as `/schema` shows it."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """One page of a list; `next` is the cursor of the following page."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class HitReply(msgspec.Struct):
+    """A passage. `span` is its place in the document's text, in characters."""
+
+    chunk_id: str
+    doc_id: str
+    score: float
+    text: str
+    title: str | None
+    uri: str | None
+    heading: list[str]
+    span: tuple[int, int]
+    metadata: dict[str, Any]
+    page: int | None = None
+
+
+class SearchReply(msgspec.Struct):
+    """The passages, best first, and the release that they come from."""
+
+    release: int
+    as_of: datetime
+    degraded: list[str]
+    hits: list[HitReply]
+    timings_ms: dict[str, float]
+
+
+class CitationReply(msgspec.Struct):
+    """`quote` stands word for word at `span` of the document's text."""
+
+    n: int
+    doc_id: str
+    chunk_id: str
+    quote: str
+    span: tuple[int, int]
+
+
+class AnswerReply(msgspec.Struct):
+    """An answer whose citations have been checked; `grounded` false says the sources do not hold it."""
+
+    id: str
+    answer: str
+    citations: list[CitationReply]
+    grounded: bool
+    release: int
+    generator: str
+    degraded: list[str]
+
+
+class AcceptedReply(msgspec.Struct):
+    """The write is durable."""
+
+    doc_id: str
+    accepted_at: datetime
+
+
+class Rejection(msgspec.Struct):
+    """A line (from 1) of a bulk request that was not taken, and why."""
+
+    line: int
+    reason: str
+
+
+class BulkReply(msgspec.Struct):
+    """How many documents of a bulk request are durable now."""
+
+    accepted: int
+    rejected: list[Rejection]
+
+
+class DocumentReply(msgspec.Struct):
+    """What became of the newest revision of a document."""
+
+    doc_id: str
+    revision: int
+    state: str
+    accepted_at: datetime
+    searchable_at: datetime | None
+    served: bool
+    release: int | None
+    chunks: int
+    duplicate_of: str | None
+    reason: str | None
+    title: str | None = None
+    uri: str | None = None
+
+
+class ReleaseReply(msgspec.Struct):
+    """One servable state of the index."""
+
+    release: int
+    generation: str
+    version: int
+    rows: int
+    created_at: datetime
+    status: str
+    live: bool
+    pinned: bool
+    checks: dict[str, Any]
+    scores: list[dict[str, Any]]
+    search: dict[str, Any]
+
+
+class LiveReply(msgspec.Struct):
+    """What is served now, and what was before. `held` documents have a newer revision that is not served."""
+
+    live: int
+    was: int
+    held: int
+    pinned: bool
+
+
+class StartedReply(msgspec.Struct):
+    """A run was started; `url` shows it in the Prefect UI."""
+
+    id: str
+    url: str
+
+
+class EvaluationReply(msgspec.Struct):
+    """An evaluation: its state and, when completed, its scores with 95 % intervals."""
+
+    id: str
+    state: Literal["queued", "running", "completed", "failed"]
+    release: int | None
+    dataset: str | None
+    scores: list[dict[str, Any]]
+    questions: list[dict[str, Any]]
+    reason: str | None
+    url: str
+
+
+class FoldedReply(msgspec.Struct):
+    """A canonical document, and how many others say the same."""
+
+    doc_id: str
+    aliases: int
+
+
+class DuplicatesReply(msgspec.Struct):
+    """What was folded: `passages_not_repeated` of `documents` are not shown twice; `embeddings_saved` strings had a vector already."""
+
+    documents: int
+    canonical_documents: int
+    passages_not_repeated: int
+    passages: int
+    embedded_strings: int
+    embeddings_saved: int
+    largest: list[FoldedReply]
+
+
+class LevelReply(msgspec.Struct):
+    """Seconds from acceptance until `count` writes of one source were searchable, or gone."""
+
+    source: str
+    kind: Literal["searchable", "unsearchable"]
+    count: int
+    p50: float
+    p95: float
+    p99: float
+
+
+class FreshnessReply(msgspec.Struct):
+    """The freshness level of the last ten minutes. The goal holds for `express`: single documents, deletions and watched files.
+
+    `trouble`: why nothing gets into the index at the moment, although the ingester tries.
+    """
+
+    state: Literal["ok", "late", "stuck"]
+    detail: str
+    goal_s: float
+    waiting: dict[str, int]
+    oldest_waiting_s: float | None
+    levels: list[LevelReply]
+    express: list[LevelReply]
+    trouble: str | None = None
+
+
+class ActionReply(msgspec.Struct):
+    """Something to do, and what it brings."""
+
+    do: str
+    effect: str
+
+
+class CapacityReply(msgspec.Struct):
+    """When p95 of one search by vector passes the goal: at `low` to `high` rows, between `earliest` and `latest`.
+
+    `reason` says why something is null. From `memory_full_at_rows` on searches read vectors from the disk; at `disk_full_at_rows`
+    the tables fill it.
+    """
+
+    rows: int
+    p95_ms: float | None
+    goal_ms: float
+    breaks_at_rows: int | None = None
+    breaks_on: str | None = None
+    low: int | None = None
+    high: int | None = None
+    earliest: str | None = None
+    latest: str | None = None
+    rows_per_day: float | None = None
+    memory_full_at_rows: int | None = None
+    disk_full_at_rows: int | None = None
+    reason: str | None = None
+    actions: list[ActionReply] = []
+    measured_at: datetime | None = None
+
+
+class PlanReply(msgspec.Struct):
+    """What a sweep would add, change and remove, and what that costs."""
+
+    source: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    chunks: int
+    embed: int
+    seconds: float | None
+    disk_bytes: int
+    needs_confirmation: bool
+    examples: dict[str, list[str]]
+
+
+class KeyReply(msgspec.Struct):
+    """A key without its secret."""
+
+    id: str
+    role: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    filter: dict[str, Any]
+
+
+class NewKeyReply(KeyReply):
+    """A new key; the secret is shown this once."""
+
+    key: str = ""
+
+
+class ReplayReply(msgspec.Struct):
+    """How many quarantined documents go through the pipeline again."""
+
+    replayed: int

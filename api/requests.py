@@ -1,0 +1,108 @@
+"""What clients send, as `/schema` shows it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Filter = Annotated[
+    dict[str, Any],
+    Meta(
+        description='`{"field": value}`, `{"field": {"in": [...]}}` or `{"field": {"gte": x, "lt": y}}` over doc_id, source, '
+        "media_type, uri and metadata.*",
+        examples=[{"metadata.kind": "package"}],
+    ),
+]
+Text = Annotated[str, Meta(max_length=8_000)]
+Reason = Annotated[str, Meta(max_length=1_000)]
+ReleaseNumber = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A field that the contract does not know is an error, so that a typing mistake is not ignored."""
+
+
+class SearchRequest(Request, kw_only=True):
+    """A question and how to look for its passages."""
+
+    query: Annotated[Text, Meta(examples=["How do I open a table at an older version?"])]
+    k: Annotated[int, Meta(ge=1, le=1_000)] = 10
+    mode: Literal["hybrid", "vector", "text"] = "hybrid"
+    filter: Filter = {}
+    release: ReleaseNumber | None = None
+    min_release: ReleaseNumber | None = None
+    exact: bool = False
+    nprobes: (
+        Annotated[int, Meta(ge=1, le=10_000, description="Partitions to look into, instead of as many as the release says.")] | None
+    ) = None
+    refine_factor: (
+        Annotated[int, Meta(ge=1, le=100, description="Vectors to compare for each of ten hits, instead of as many as the release says.")]
+        | None
+    ) = None
+
+
+class AnswerRequest(Request, kw_only=True):
+    """A question to answer from the sources."""
+
+    question: Annotated[Text, Meta(examples=["Which package orchestrates and schedules workflows?"])]
+    k: Annotated[int, Meta(ge=1, le=50)] = 8
+    filter: Filter = {}
+    release: ReleaseNumber | None = None
+    stream: bool = False
+
+
+class DocumentRequest(Request, kw_only=True):
+    """A document: `text`, or any bytes as `content_base64` with their `media_type`."""
+
+    text: str | None = None
+    content_base64: str | None = None
+    media_type: Annotated[str, Meta(max_length=200)] | None = None
+    title: Annotated[str, Meta(max_length=1_000)] | None = None
+    uri: Annotated[str, Meta(max_length=2_000)] | None = None
+    metadata: dict[str, Any] = {}
+
+
+class BulkDocumentRequest(DocumentRequest, kw_only=True):
+    """A line of a bulk request."""
+
+    doc_id: str
+
+
+class RollbackRequest(Request, kw_only=True):
+    """Where to: a release, the state before a time, or (neither) the last proven release before live."""
+
+    to: ReleaseNumber | None = None
+    before: datetime | None = None
+    reason: Reason = ""
+    requeue: bool = False
+
+
+class ReasonRequest(Request, kw_only=True):
+    """Why; it is kept in the release log."""
+
+    reason: Reason = ""
+
+
+class EvaluationRequest(Request, kw_only=True):
+    """What to evaluate: a release (default: live) on a golden set, all of it or a random sample."""
+
+    release: ReleaseNumber | None = None
+    dataset: Annotated[str, Meta(max_length=100, pattern="^[a-z0-9_-]+$")] = "default"
+    sample: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+
+
+class PlanRequest(Request, kw_only=True):
+    """What a sweep would do: for a configured source, or for folders and files on the server's machine."""
+
+    source: Annotated[str, Meta(max_length=512)] | None = None
+    paths: Annotated[list[str], Meta(max_length=100)] = []
+
+
+class KeyRequest(Request, kw_only=True):
+    """A new key. `filter` is always applied to what it can read."""
+
+    role: Literal["reader", "writer", "admin"] = "reader"
+    name: Annotated[str, Meta(max_length=100)] = ""
+    expires_at: datetime | None = None
+    filter: Filter = {}
