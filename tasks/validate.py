@@ -20,6 +20,7 @@ from index.chunks import Chunk
 from index.embedder import Vectors
 from index.errors import BatchStopped
 from index.overrides import overridden
+from tasks.language import language_of
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
@@ -50,7 +51,7 @@ class Thresholds:
 
     Of a batch of at least `min_batch` documents at most the share `max_failed_share` may break the contract, else it is stopped.
     One whose documents of a media type have `max_count_change` times more or fewer passages than those of the last batches raises
-    an alarm; 0: none does.
+    an alarm; 0: none does. With `languages` (ISO 639-1 codes), texts that are surely in another one break the contract.
     """
 
     max_characters: int = 50_000_000
@@ -60,6 +61,7 @@ class Thresholds:
     min_batch: int = 10
     max_failed_share: float = 0.5
     max_count_change: float = 10.0
+    languages: tuple[str, ...] = ()
 
 
 def thresholds(file: Path | None) -> Thresholds:
@@ -77,9 +79,15 @@ class Contract:
         self._recent: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LAST_BATCHES))
 
     def documents(self, texts: Mapping[str, str]) -> list[Failure]:
-        """Checks parsed texts by doc_id: length, the share of characters that are no text, and of those that are letters or digits."""
+        """Checks parsed texts by doc_id: length, language, the shares of characters that are no text and of those that are letters."""
         rows = [
-            {"doc_id": doc_id, "characters": len(text), "garbage_ratio": garbage_ratio(text), "text_ratio": text_ratio(text)}
+            {
+                "doc_id": doc_id,
+                "characters": len(text),
+                "garbage_ratio": garbage_ratio(text),
+                "text_ratio": text_ratio(text),
+                "language": language_of(text) if self._thresholds.languages else None,
+            }
             for doc_id, text in texts.items()
         ]
         return self._run("documents", rows)
@@ -176,6 +184,8 @@ class Contract:
                 between("characters", 1, limit.max_characters),
                 between("garbage_ratio", 0, limit.max_garbage_ratio),
                 between("text_ratio", limit.min_text_ratio, 1),
+                # No language (too short to tell, or not asked for) is none of another one.
+                *([gxe.ExpectColumnValuesToBeInSet(column="language", value_set=list(limit.languages))] if limit.languages else []),
             ],
             "chunks": [
                 gxe.ExpectColumnValuesToBeUnique(column="chunk_id"),

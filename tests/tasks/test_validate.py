@@ -12,6 +12,7 @@ from index.chunks import Chunk
 from index.errors import BatchStopped, Misconfigured
 from tasks.validate import Contract, Failure, Thresholds, garbage_ratio, text_ratio, thresholds
 from tests.fakes import HashingEmbedder
+from tests.tasks.test_language import ENGLISH, GERMAN
 
 GOOD = HashingEmbedder().embed_query("a good vector")
 
@@ -103,12 +104,25 @@ def test_a_text_without_letters_is_named(contract: Contract):
 
 def test_thresholds_come_from_a_file_and_the_others_keep_their_defaults(tmp_path: Path):
     file = tmp_path / "contract.toml"
-    file.write_text("max_garbage_ratio = 0.5\nmin_batch = 3\n")
-    assert thresholds(file) == Thresholds(max_garbage_ratio=0.5, min_batch=3)
+    file.write_text("max_garbage_ratio = 0.5\nmin_batch = 3\nlanguages = ['en', 'de']\n")
+    assert thresholds(file) == Thresholds(max_garbage_ratio=0.5, min_batch=3, languages=("en", "de"))
     assert thresholds(None) == Thresholds()
 
 
-@pytest.mark.parametrize("text", ["max_garbage = 1", "min_batch = 'many'", "min_batch = true", "min_batch = -1", "min_batch"])
+def test_a_text_in_another_language_than_those_asked_for_is_named():
+    contract = Contract(64, 256, Thresholds(languages=("en",)))
+    texts = {"english": ENGLISH, "german": GERMAN, "short": "Äpfel und Birnen"}
+    assert reasons(contract.documents(texts)) == {"german": "documents.language expect_column_values_to_be_in_set"}
+
+
+def test_any_language_passes_when_none_is_asked_for(contract: Contract):
+    assert contract.documents({"english": ENGLISH, "german": GERMAN}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["max_garbage = 1", "languages = 'en'", "languages = [1]", "min_batch = 'many'", "min_batch = true", "min_batch = -1", "min_batch"],
+)
 def test_a_file_that_can_not_be_meant_is_refused(tmp_path: Path, text: str):
     file = tmp_path / "contract.toml"
     file.write_text(text)
