@@ -6,6 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
+from evals import dataset
 from evals.intervals import Interval, mean_interval
 from index.embedder import Embedder, Vectors
 from index.policy import SearchSettings
@@ -34,6 +35,23 @@ class Recall:
     recall: Interval
     p50_ms: float
     p95_ms: float
+
+
+def questions(view: View, embedder: Embedder, count: int) -> Vectors:
+    """Vectors of questions to measure with, shape (count or fewer, dimensions): golden ones about what is there, then known items.
+
+    Golden questions are as people ask them, but there are few, and on many an index none.
+    """
+    golden = np.array([embedder.embed_query(text) for text in golden_questions(view)[:count]], np.float32)
+    golden = golden.reshape(-1, embedder.dimensions)
+    missing = count - len(golden)
+    return np.concatenate([golden, known_items(view, embedder, missing)]) if missing else golden
+
+
+def golden_questions(view: View) -> list[str]:
+    """The questions of all golden sets whose answer is in a document of the release."""
+    found = (question for name in dataset.names() for question in dataset.load(name))
+    return [each.question for each in found if any(view.chunks_of(passage.doc_id) for passage in each.passages)]
 
 
 def known_items(view: View, embedder: Embedder, count: int) -> Vectors:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from evals.recall import K, Probe, Recall, known_items, measure, probe
+from evals.recall import K, Probe, Recall, measure, probe, questions
 from index.embedder import Embedder
 from index.policy import IndexPolicy, SearchSettings
 from index.releases import Shape
@@ -51,7 +51,7 @@ def check(store: Store, policy: IndexPolicy, embedder: Embedder, *, anew: bool =
     shape, view = store.log.shape(live.generation), store.head(live.generation)
     if shape is None or view.vector_index is None:
         return None
-    exam = probe(view, known_items(view, embedder, QUESTIONS))
+    exam = probe(view, questions(view, embedder, QUESTIONS))
     measured = measure(view, exam, view.settings)
     checked = Checked(view.release.rows, len(exam.vectors), measured, None)
     if not anew and not is_due(shape, view.release.rows, measured, policy):

@@ -14,10 +14,12 @@ from index.documents import Lane, Write
 from index.errors import Conflict, Unavailable, is_storage_failure
 from index.store import Store
 from tasks.batch import Outcome, isolate, run_batch
+from tasks.fold import fold
 from tasks.maintain import tidy
 from tasks.plan import halves
 from tasks.prepare import Tools
 from tasks.publish import Publisher
+from tasks.retention import Retention
 
 FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
@@ -37,6 +39,7 @@ class Drain:
     tools: Tools
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
+    retention: Retention = field(default_factory=Retention)
     unfolded: int = 0
     untidied: int = 0
     _lanes: Lanes = field(init=False)
@@ -98,12 +101,12 @@ class Drain:
         if self._unfinished:
             return
         self.unfolded = 0
-        for step in (self.publisher.table.fold, self.store.ledger.fold, self.publisher.publish_maintenance):
+        for step in (lambda: fold(self.store, self.publisher.table), self.store.ledger.fold, self.publisher.publish_maintenance):
             self._giving_way(step)
         self.untidied += 1
         if self.untidied >= TIDY_EVERY:
             self.untidied = 0
-            self._giving_way(lambda: tidy(self.store, self.publisher.table, datetime.now(UTC)))
+            self._giving_way(lambda: tidy(self.store, self.publisher.table, datetime.now(UTC), self.retention))
 
     def unsettle(self) -> None:
         """Something else than a batch may have left the tables unfinished: the last release is restored before they are used again."""

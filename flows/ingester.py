@@ -14,6 +14,7 @@ from flows.recorder import Recorder
 from flows.watch import Watcher
 from index.embedder import configured
 from index.errors import Misconfigured, Unavailable
+from index.policy import index_policy
 from index.settings import Settings
 from index.store import Store, open_store
 from tasks.chunk import chunker_for
@@ -21,6 +22,7 @@ from tasks.discover import SampleSource, sources
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.rebuild import needed
+from tasks.retention import retention
 from tasks.sweep import sweep
 from tasks.validate import Contract, thresholds
 
@@ -57,8 +59,8 @@ def main() -> None:
         _mark_ready(settings)
         watcher = Watcher(store, sources(settings.sources, settings.sample, settings.home))
         watcher.start()
-        drain = Drain(store, publisher, tools, stop.is_set, stop.wait)
-        run(drain, Rebuilding(drain, needed(store, publisher, tools)), recorder, settings, stop)
+        drain = Drain(store, publisher, tools, stop.is_set, stop.wait, retention(settings.retention))
+        run(drain, Rebuilding(drain, needed(store, publisher, tools, index_policy(settings.index_policy))), recorder, settings, stop)
         watcher.stop()
         tools.parsers.close()
         recorder.stop(RECORDING_ENDS_WITHIN_S)

@@ -11,6 +11,7 @@ from index.policy import index_policy
 from index.settings import Settings
 from index.store import open_store
 from tasks.maintain import Maintenance
+from tasks.retention import retention
 
 
 @flow(
@@ -22,9 +23,12 @@ def maintain() -> None:
     """One pass over everything that grows; makes the vector index, and tunes its search, when the rows ask for it."""
     settings = Settings()
     store = open_store(settings.index, settings.home)
-    done: Maintenance = MAINTAIN(store, datetime.now(UTC))
+    done: Maintenance = MAINTAIN(store, datetime.now(UTC), retention(settings.retention))
     create_markdown_artifact(report(done), key="maintenance", description="What the last maintenance did")
-    if REINDEX(store, store.log.live().generation, index_policy(settings.index_policy)):
+    generation = store.log.live().generation
+    REINDEX(store, store.existing_chunk_table(generation), index_policy(settings.index_policy))
+    shape = store.log.shape(generation)
+    if shape and shape.tuning is None:
         tune()
 
 
@@ -33,6 +37,7 @@ def report(done: Maintenance) -> str:
     rows = [
         ("tables folded", ", ".join(f"`{name}`" for name in done.folded) or "none, they gave way to ingestion"),
         ("releases retired", str(len(done.reclaimed))),
+        ("of them early, for want of room", str(len(done.crowded_out))),
         ("disk freed", f"{done.freed_bytes / 1e6:.1f} MB"),
         ("originals dropped", str(done.originals_dropped)),
     ]

@@ -1,4 +1,4 @@
-"""The lease: one process at a time writes the rows of a chunk table."""
+"""The lease: one process at a time writes the rows of a chunk table, or moves its indexes."""
 
 import fcntl
 from collections.abc import Callable
@@ -21,16 +21,21 @@ class Lease:
         """
         waited = False
         while not give_up():
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not waited:
-                    on_wait()
-                waited = True
-                sleep(poll_s)
-            else:
+            if self.try_acquire():
                 return True
+            if not waited:
+                on_wait()
+            waited = True
+            sleep(poll_s)
         return False
+
+    def try_acquire(self) -> bool:
+        """Takes the lease if nobody holds it; waits for nobody."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def release(self) -> None:
         """Gives the lease back."""

@@ -16,6 +16,7 @@ from lancedb.db import DBConnection
 from index import tables, vector_index
 from index.chunks import FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
 from index.embedder import Vectors
+from index.footprint import Footprint, footprint
 from index.ledger import Ledger
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
@@ -137,6 +138,14 @@ class View:
         """What a row takes on disk, its part of the indexes not included."""
         files = (file for fragment in self._dataset.get_fragments() for file in fragment.data_files())
         return sum(file.file_size_bytes or 0 for file in files) / max(1, self.release.rows)
+
+    def footprint(self) -> Footprint:
+        """What the whole table takes, other releases included."""
+        return footprint(self._dataset)
+
+    def files(self, footprint: Footprint) -> dict[str, int]:
+        """Bytes by file of the table that this release needs."""
+        return footprint.of(self._dataset)
 
     def texts(self) -> tuple[int, int]:
         """How many passages there are, and how many different strings were embedded for them. Reads a column: not for each request."""

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     near_duplicate: float = Field(default=0.85, ge=0, le=1)
     contract: Path | None = Field(default=None, description="A TOML file with thresholds of the data contract.")
     index_policy: Path | None = Field(default=None, description="A TOML file that says when and how the vector index is made.")
+    retention: Path | None = Field(default=None, description="A TOML file that says how long releases are kept.")
     inbox_documents: int = Field(default=200_000, ge=1)
     inbox_mib: int = Field(default=4096, ge=1)
     latency_goal_ms: float = Field(default=50.0, gt=0, description="95 of 100 searches shall take less; the forecast is about it.")

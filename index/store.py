@@ -15,7 +15,7 @@ from index.lease import Lease
 from index.ledger import Ledger
 from index.originals import Originals
 from index.rebuilds import Rebuilt
-from index.releases import ReleaseLog
+from index.releases import Release, ReleaseLog
 from index.search import Reader, View
 
 
@@ -57,6 +57,11 @@ class Store:
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
         return View(head, tables.dataset(table, self.index_cache), ())
+
+    def at(self, release: Release) -> View:
+        """The rows of a release, whether or not it is servable still; opened for a look, not to be kept."""
+        dataset = tables.dataset(tables.open_existing(self.db, table_name(release.generation)), self.index_cache)
+        return View(release, dataset.checkout_version(release.version), ())
 
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""

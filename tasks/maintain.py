@@ -4,18 +4,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from index.chunks import ChunkTable
 from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
+from tasks.fold import fold
+from tasks.retention import Retention, beyond_budget, needed, retained
 
-KEEP_PROVEN = timedelta(days=30)
-KEEP_LAST = 20
-# What was live a moment ago is still being read: by pages of a list, by an evaluation that is about to ask for it to be kept.
-KEEP_ALL = timedelta(minutes=5)
-KEEP_MINUTELY = timedelta(days=1)
-KEEP_HOURLY = timedelta(days=7)
 # A reader may still be in the middle of a search on a release that was just retired.
 GRACE = timedelta(minutes=2)
 ORIGINALS_GRACE = timedelta(hours=1)
@@ -24,54 +21,40 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """What one pass did."""
+    """What one pass did. Of the `reclaimed` releases those in `crowded_out` went early, for want of room."""
 
     folded: tuple[str, ...]
     reclaimed: tuple[int, ...]
     freed_bytes: int
     originals_dropped: int
+    crowded_out: tuple[int, ...] = ()
 
 
-def retained(releases: Sequence[Release], state: State, now: datetime) -> set[int]:
-    """The releases that stay servable (pure).
-
-    Every proven one for 30 days; of the others those of the last 5 minutes, the last 20, one a minute for a day and one an
-    hour for a week; what somebody asked to keep; and always what is live and the newest.
-    """
-    servable = sorted((release for release in releases if release.status != "reclaimed"), key=lambda release: -release.number)
-    keep = {state.live, state.newest} | {release.number for release in servable[:KEEP_LAST]}
-    minutes: dict[tuple[int, ...], int] = {}
-    for release in servable:
-        age, at = now - release.created_at, release.created_at
-        if release.status == "proven" and age <= KEEP_PROVEN:
-            keep.add(release.number)
-        if age <= KEEP_ALL or (release.kept_until and release.kept_until > now):
-            keep.add(release.number)
-        if age <= KEEP_MINUTELY:
-            minutes.setdefault((*at.timetuple()[:5],), release.number)
-        if age <= KEEP_HOURLY:
-            minutes.setdefault((*at.timetuple()[:4],), release.number)
-    return keep | set(minutes.values())
-
-
-def maintain(store: Store, now: datetime) -> Maintenance:
+def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Maintenance:
     """One pass. Safe beside the ingester: what it commits gives way to a batch and is tried again next time."""
+    rules = rules or Retention()
     store.log.refresh()
-    reclaimed = _retire(store, now)
+    reclaimed = _retire(store, now, rules)
+    crowded_out = list[Release]()
     folded, freed = [], 0
     for generation in _servable_generations(store):
         table = store.existing_chunk_table(generation)
+        folded += [f"chunks_{generation}"] if _folded(partial(fold, store, table)) else []
+        crowded_out += _make_room(store, generation, now, rules)
         freed += _clean(store, table)
-        folded += [f"chunks_{generation}"] if _folded(table.fold) else []
     folded += ["documents"] if _folded(store.ledger.fold) else []
     store.inbox.clean(ORIGINALS_GRACE)
-    return Maintenance(tuple(folded), tuple(release.number for release in reclaimed), freed, _drop_originals(store, now))
+    early_numbers = tuple(release.number for release in crowded_out)
+    numbers = tuple(release.number for release in reclaimed) + early_numbers
+    return Maintenance(tuple(folded), numbers, freed, _drop_originals(store, now), early_numbers)
 
 
-def tidy(store: Store, table: ChunkTable, now: datetime) -> None:
+def tidy(store: Store, table: ChunkTable, now: datetime, rules: Retention | None = None) -> None:
     """What the ingester does often: retires releases and forgets versions. Each commit and each look lists all versions that there are."""
     store.log.refresh()
-    _retire(store, now)
+    rules = rules or Retention()
+    _retire(store, now, rules)
+    _make_room(store, table.generation, now, rules)
     _clean(store, table)
 
 
@@ -86,32 +69,59 @@ def _clean(store: Store, table: ChunkTable) -> int:
 
 def _servable_generations(store: Store) -> list[str]:
     """Those that some release still needs; the ingester drops the others when it starts."""
-    return sorted({release.generation for release in store.log.all() if release.status != "reclaimed"})
+    return sorted({release.generation for release in _servable(store)})
 
 
-def _folded(fold: Callable[[], None]) -> bool:
+def _folded(folding: Callable[[], object]) -> bool:
     """Whether a fold went through. Under steady ingestion it gives way: the ingester folds between its batches."""
     try:
-        fold()
+        return folding() is not False
     except RuntimeError as conflict:  # LanceDB's "Retryable commit conflict"
         _log.info("folding gave way: %s", conflict)
         return False
-    return True
 
 
-def _retire(store: Store, now: datetime) -> list[Release]:
+def _retire(store: Store, now: datetime, rules: Retention) -> list[Release]:
     """Takes the releases that are not retained out of service, before anything of them is cleaned."""
-    keep = retained(store.log.all(), store.log.state, now)
-    retired = [release for release in store.log.all() if release.number not in keep and release.status != "reclaimed"]
-    numbers = [release.number for release in retired]
+    keep = partial(retained, now=now, rules=rules)
+    return _reclaim(store, {release.number for release in _servable(store)} - keep(store.log.all(), store.log.state), keep)
+
+
+def _make_room(store: Store, generation: str, now: datetime, rules: Retention) -> list[Release]:
+    """Takes the oldest releases of a generation out of service when all that are kept take too many times the room of its newest rows."""
+    head = store.head(generation)
+    footprint = head.footprint()
+    newest = sum(head.files(footprint).values())
+    budget = rules.budget(newest)
+    if footprint.bytes <= budget:
+        return []
+    releases = [release for release in _servable(store) if release.generation == generation]
+    files = {release.number: store.at(release).files(footprint) for release in releases}
+    gone = beyond_budget(files, needed(releases, store.log.state, now), budget)
+    if gone:
+        _log.warning(
+            "%s takes %.1f GB, %.1f times as much as its newest rows: %d releases are retired before their time, up to %d",
+            *(generation, footprint.bytes / 1e9, footprint.bytes / newest, len(gone), gone[-1]),
+        )
+    return _reclaim(store, set(gone), partial(needed, now=now))
+
+
+def _reclaim(store: Store, numbers: set[int], keep: Callable[[Sequence[Release], State], set[int]]) -> list[Release]:
+    """Takes releases out of service; raises `Conflict` when something came to need one of them meanwhile."""
 
     def nothing_needed_is_retired() -> None:
-        if needed := retained(store.log.all(), store.log.state, now).intersection(numbers):
-            raise Conflict(f"releases {sorted(needed)} came to be needed while they were about to be retired; the next pass sees it")
+        if back := keep(store.log.all(), store.log.state).intersection(numbers):
+            raise Conflict(f"releases {sorted(back)} came to be needed while they were about to be retired; the next pass sees it")
 
+    retired = [release for release in store.log.all() if release.number in numbers]
     if retired:
-        store.log.append("reclaimed", 0, "maintain", detail={"releases": numbers}, precondition=nothing_needed_is_retired)
+        detail = {"releases": [release.number for release in retired]}
+        store.log.append("reclaimed", 0, "maintain", detail=detail, precondition=nothing_needed_is_retired)
     return retired
+
+
+def _servable(store: Store) -> list[Release]:
+    return [release for release in store.log.all() if release.status != "reclaimed"]
 
 
 def _drop_originals(store: Store, now: datetime) -> int:

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -11,16 +12,19 @@ from index.chunks import Chunk, ChunkTable, generation_name
 from index.documents import Draft, Entry, Write
 from index.embedder import Vectors
 from index.errors import BatchFailed
+from index.policy import IndexPolicy
 from index.rebuilds import Done, Rebuilt, difference, miscounted
-from index.releases import Release
+from index.releases import Release, Shape
 from index.store import Store
 from tasks.parse import Parsed
 from tasks.plan import chunk_changes, texts_to_embed
 from tasks.prepare import Tools, standing_for
 from tasks.publish import Publisher
+from tasks.reindex import is_due, reindex
 
 FIRST_DOCUMENTS = 8
 MAX_DOCUMENTS = 500
+PAUSE_S = 0.05
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -35,11 +39,13 @@ class Rebuild:
     store: Store
     publisher: Publisher
     tools: Tools
+    policy: IndexPolicy = field(default_factory=IndexPolicy)
     embedded: int = 0
     _target: ChunkTable = field(init=False)
     _rebuilt: Rebuilt = field(init=False)
     _todo: deque[Done] = field(default_factory=deque)
     _documents: int = FIRST_DOCUMENTS
+    _indexing: Future[Shape | None] | None = None
 
     def __post_init__(self) -> None:
         """Makes the new tables, or opens those of an earlier try, and shuts out a paused writer that may still hold them."""
@@ -53,9 +59,10 @@ class Rebuild:
 
         Raises:
             BatchFailed: a passage breaks the data contract. The live generation stays.
+            RuntimeError: its vector index could not be made; the next step tries again.
         """
         if not self._todo and not self._look():
-            return self._serve()
+            return self._serve() if self._is_indexed() else None
         if not self._todo:
             return None
         began = monotonic()
@@ -128,6 +135,21 @@ class Rebuild:
         if broken:
             raise BatchFailed(f"a passage of {broken[0].doc_id!r} breaks the data contract: {broken[0].reason}")
 
+    def _is_indexed(self) -> bool:
+        """Whether the new generation has the index that its rows want. It is made in a thread of its own: batches go on meanwhile."""
+        if self._indexing is None:
+            if not is_due(self._target, self._target.count(), self.store.log.shape(self._target.generation), self.policy):
+                return True
+            table = self.store.chunk_table(self._target.generation, self.tools.embedder.dimensions)
+            pool = ThreadPoolExecutor(1, thread_name_prefix="index")
+            self._indexing = pool.submit(reindex, self.store, table, self.policy)
+            pool.shutdown(wait=False)
+        wait([self._indexing], timeout=PAUSE_S)
+        if self._indexing.done():
+            indexing, self._indexing = self._indexing, None
+            indexing.result()  # what went wrong there is raised here
+        return False
+
     def _serve(self) -> Release:
         """Makes the new generation the live one."""
         self._target.fold()
@@ -143,7 +165,7 @@ class Rebuild:
         return release
 
 
-def needed(store: Store, publisher: Publisher, tools: Tools) -> Rebuild | None:
+def needed(store: Store, publisher: Publisher, tools: Tools, policy: IndexPolicy | None = None) -> Rebuild | None:
     """The rebuild that brings the index to these tools; None when they made it. What an earlier one left, for others, is dropped."""
     generation = generation_name(tools.embedder, tools.chunker.fingerprint)
     servable = {release.generation for release in store.log.all() if release.status != "reclaimed"}
@@ -153,4 +175,4 @@ def needed(store: Store, publisher: Publisher, tools: Tools) -> Rebuild | None:
     _log.info(
         "the chunker has changed: generation %s is made from stored text, searches use %s meanwhile", generation, publisher.table.generation
     )
-    return Rebuild(store, publisher, tools)
+    return Rebuild(store, publisher, tools, policy or IndexPolicy())

@@ -12,30 +12,36 @@ from index.policy import IndexPolicy
 from index.releases import Shape
 from index.store import Store
 from index.vectors import Vectors, unit
+from tasks.fold import indexes_of
 
 BY = "maintain"
 ROUNDS = 10
 _log = logging.getLogger(__name__)
 
 
-def reindex(store: Store, generation: str, policy: IndexPolicy) -> Shape | None:
+def reindex(store: Store, table: ChunkTable, policy: IndexPolicy) -> Shape | None:
     """Makes the index when the table has outgrown the one it has; the new shape, or None when nothing was to do.
 
     The event comes first: a release that is published between the commit of the index and this function's end must have its
     settings. Raises `RuntimeError` when a batch was committed meanwhile and the index gave way; try again.
     """
+    with indexes_of(store, table) as lease:
+        lease.acquire(lambda: _log.info("waiting for a folding to end"))
+        return _reindex(store, table, policy)
+
+
+def _reindex(store: Store, table: ChunkTable, policy: IndexPolicy) -> Shape | None:
     store.log.refresh()
-    table = store.existing_chunk_table(generation)
-    rows, shape = table.count(), store.log.shape(generation)
+    rows, shape = table.count(), store.log.shape(table.generation)
     if not is_due(table, rows, shape, policy):
         return None
     began = monotonic()
     centres = centres_for(table, rows, policy)
-    detail = {"generation": generation, "partitions": len(centres), "rows": rows}
+    detail = {"generation": table.generation, "partitions": len(centres), "rows": rows}
     store.log.append("indexed", 0, BY, detail=detail)
     table.build_vector_index(centres, max(1, policy.bits))
     _log.info("a vector index of %d rows with %d partitions was made in %.0f s", rows, len(centres), monotonic() - began)
-    return store.log.shape(generation)
+    return store.log.shape(table.generation)
 
 
 def is_due(table: ChunkTable, rows: int, shape: Shape | None, policy: IndexPolicy) -> bool:

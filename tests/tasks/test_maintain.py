@@ -10,10 +10,12 @@ import pytest
 
 from index.errors import Conflict
 from index.releases import Event, Release, ReleaseLog, State
-from tasks.maintain import KEEP_LAST, maintain, retained
+from tasks.maintain import maintain
+from tasks.retention import Retention, retained
 from tests.bench import Bench
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+KEEP_LAST = Retention().last
 
 
 def release(number: int, age: timedelta, status: str = "checked") -> Release:
@@ -27,7 +29,7 @@ def history(*ages: timedelta) -> list[Release]:
 
 def kept(releases: list[Release], live: int | None = None) -> list[int]:
     newest = max(item.number for item in releases)
-    return sorted(retained(releases, State(live or newest, pinned=live is not None, newest=newest), NOW))
+    return sorted(retained(releases, State(live or newest, pinned=live is not None, newest=newest), NOW, Retention()))
 
 
 SECONDS = [timedelta(seconds=20 - i) for i in range(KEEP_LAST)]
@@ -192,3 +194,21 @@ def test_originals_of_what_is_indexed_or_set_aside_are_kept(bench: Bench):
     bench.put("a", "\x00")
     make_old(bench)
     assert maintain(bench.store, datetime.now(UTC)).originals_dropped == 0
+
+
+def test_the_oldest_releases_go_early_when_all_of_them_take_too_much_room(bench: Bench, caplog: pytest.LogCaptureFixture):
+    for number in range(2, 8):
+        bench.put("a", f"apples, edition {number}")
+        bench.publisher.table.fold()
+        bench.publisher.publish_maintenance()
+    newest = bench.store.log.state.newest
+    roomy, tight = Retention(last=100, disk_mb=0, disk_ratio=1_000), Retention(last=100, disk_mb=0, disk_ratio=1.01)
+    in_an_hour = datetime.now(UTC) + timedelta(hours=1)
+    bench.store.log.keep(3, in_an_hour + timedelta(hours=1), "evaluate")
+    assert maintain(bench.store, in_an_hour, roomy).crowded_out == ()
+    kept = {release.number for release in bench.store.log.all() if release.status != "reclaimed"}
+    crowded_out = maintain(bench.store, in_an_hour, tight).crowded_out
+    assert crowded_out
+    assert set(crowded_out) <= kept - {3, newest}
+    assert "before their time" in caplog.text
+    assert [hit.chunk.text for hit in bench.search("apples", release=3).hits] == ["apples, edition 3"]

@@ -6,6 +6,7 @@ import pytest
 
 from index.documents import Draft
 from index.errors import BatchFailed
+from index.policy import IndexPolicy
 from index.releases import Release
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
@@ -139,6 +140,19 @@ def test_an_alias_stays_one(bench: Bench):
     finished(reopened(bench, shorter(bench)))
     assert {chunk.duplicate_of for chunk in bench.reader.view().chunks_of("second")} == {"first"}
     assert set(bench.found("plums orchard")) == {"first"}
+
+
+def test_a_large_generation_has_its_vector_index_before_it_is_served(bench: Bench):
+    bench.put("long", LONG)
+    bench.put("short", SHORT)
+    rebuild = reopened(bench, shorter(bench))
+    rebuild.policy = IndexPolicy(flat_below=4, partitions=2)
+    release = finished(rebuild)
+    bench.reader.follow()
+    index = bench.reader.view().vector_index
+    assert index is not None
+    assert (bench.live.number, index.indexed, index.unindexed) == (release.number, 4, 0)
+    assert bench.live.search["nprobes"] > 0
 
 
 class FindsFaultWithVectors(TrustingContract):

@@ -4,12 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lancedb.table import LanceTable
 
-from evals.recall import known_items, measure, probe
+from evals import dataset
+from evals.recall import golden_questions, known_items, measure, probe, questions
 from evals.tune import check
+from index import vector_index
 from index.documents import Draft
 from index.policy import IndexPolicy, SearchSettings
 from index.search import View
+from index.vectors import Vectors
+from tasks.fold import fold, indexes_of
 from tasks.reindex import reindex, train
 from tests.bench import Bench
 
@@ -27,10 +32,6 @@ def orchard(bench: Bench) -> Bench:
     return bench
 
 
-def generation(bench: Bench) -> str:
-    return bench.publisher.table.generation
-
-
 def published(bench: Bench) -> None:
     assert bench.publisher.publish_maintenance()
     bench.reader.follow()
@@ -38,12 +39,12 @@ def published(bench: Bench) -> None:
 
 def test_few_rows_get_no_index(bench: Bench):
     bench.put("a", "Some text.")
-    assert reindex(bench.store, generation(bench), POLICY) is None
+    assert reindex(bench.store, bench.publisher.table, POLICY) is None
     assert bench.reader.view().vector_index is None
 
 
 def test_many_rows_get_one_and_the_release_says_how_it_is_searched(orchard: Bench):
-    shape = reindex(orchard.store, generation(orchard), POLICY)
+    shape = reindex(orchard.store, orchard.publisher.table, POLICY)
     assert shape is not None
     assert (shape.partitions, shape.rows) == (8, 400)
     published(orchard)
@@ -51,12 +52,12 @@ def test_many_rows_get_one_and_the_release_says_how_it_is_searched(orchard: Benc
     assert view.vector_index is not None
     assert (view.vector_index.partitions, view.vector_index.indexed, view.vector_index.unindexed) == (8, 400, 0)
     assert view.settings == SearchSettings(view.release.search["nprobes"], view.release.search["refine_factor"])
-    assert reindex(orchard.store, generation(orchard), POLICY) is None
+    assert reindex(orchard.store, orchard.publisher.table, POLICY) is None
 
 
 def test_searches_stay_on_the_old_release_until_the_index_of_the_new_one_is_in_memory(orchard: Bench, monkeypatch: pytest.MonkeyPatch):
     before = orchard.live.number
-    reindex(orchard.store, generation(orchard), POLICY)
+    reindex(orchard.store, orchard.publisher.table, POLICY)
     assert orchard.publisher.publish_maintenance()
     searched: list[int] = []
     monkeypatch.setattr(View, "prewarm", lambda _: searched.append(orchard.reader.view().release.number))
@@ -68,7 +69,7 @@ def test_searches_stay_on_the_old_release_until_the_index_of_the_new_one_is_in_m
 
 
 def test_a_document_that_comes_after_the_index_is_found_before_and_after_folding(orchard: Bench):
-    reindex(orchard.store, generation(orchard), POLICY)
+    reindex(orchard.store, orchard.publisher.table, POLICY)
     orchard.put("new", "A walnut stands alone by the gate.")
     assert orchard.found("walnut by the gate", mode="vector")[0] == "new"
     orchard.publisher.table.fold()
@@ -79,13 +80,40 @@ def test_a_document_that_comes_after_the_index_is_found_before_and_after_folding
     assert orchard.found("walnut by the gate", mode="vector")[0] == "new"
 
 
+def test_an_index_is_made_while_batches_come_and_holds_what_was_there_before_it(orchard: Bench, monkeypatch: pytest.MonkeyPatch):
+    build = vector_index.build
+
+    def with_batches_before_the_commit(table: LanceTable, centres: Vectors, bits: int) -> None:
+        held = table.to_lance()
+        monkeypatch.setattr(type(table), "to_lance", lambda _: held)
+        orchard.put("late", "A walnut stands alone by the gate.")
+        orchard.delete("d7")
+        build(table, centres, bits)
+        monkeypatch.undo()
+
+    monkeypatch.setattr(vector_index, "build", with_batches_before_the_commit)
+    assert reindex(orchard.store, orchard.publisher.table, POLICY) is not None
+    published(orchard)
+    index = orchard.reader.view().vector_index
+    assert index is not None
+    assert (index.partitions, index.unindexed) == (8, 1)
+    assert orchard.found("walnut by the gate", mode="vector")[0] == "late"
+
+
+def test_nobody_folds_while_an_index_is_made(orchard: Bench):
+    with indexes_of(orchard.store, orchard.publisher.table) as lease:
+        assert lease.try_acquire()
+        assert fold(orchard.store, orchard.publisher.table) is False
+    assert fold(orchard.store, orchard.publisher.table) is True
+
+
 def test_a_table_that_has_outgrown_its_index_gets_another(orchard: Bench):
-    reindex(orchard.store, generation(orchard), POLICY)
-    assert reindex(orchard.store, generation(orchard), replace(POLICY, retrain_growth=1.0)) is not None
+    reindex(orchard.store, orchard.publisher.table, POLICY)
+    assert reindex(orchard.store, orchard.publisher.table, replace(POLICY, retrain_growth=1.0)) is not None
 
 
 def test_recall_is_measured_against_every_row(orchard: Bench):
-    reindex(orchard.store, generation(orchard), POLICY)
+    reindex(orchard.store, orchard.publisher.table, POLICY)
     published(orchard)
     view = orchard.reader.view()
     exam = probe(view, known_items(view, orchard.embedder, 20))
@@ -94,6 +122,19 @@ def test_recall_is_measured_against_every_row(orchard: Bench):
     little = measure(view, exam, SearchSettings(1, 1))
     assert everything.recall.mean > little.recall.mean
     assert everything.recall.mean > 0.9
+
+
+def test_recall_is_measured_on_golden_questions_about_what_is_there_and_on_known_items(orchard: Bench):
+    assert golden_questions(orchard.reader.view()) == []
+    golden = next(question for question in dataset.load() if len(question.passages) == 1)
+    orchard.put(golden.passages[0].doc_id, "Whatever it says now.")
+    orchard.reader.follow()
+    view = orchard.reader.view()
+    assert golden.question in golden_questions(view)
+    vectors = questions(view, orchard.embedder, 20)
+    assert vectors.shape == (20, orchard.embedder.dimensions)
+    assert (orchard.embedder.embed_query(golden.question) == vectors).all(axis=1).sum() == 1
+    assert questions(view, orchard.embedder, 1).shape == (1, orchard.embedder.dimensions)
 
 
 def test_the_nearest_are_those_of_an_exact_search(orchard: Bench):
@@ -111,7 +152,7 @@ def test_passages_that_say_the_same_are_as_good_as_each_other(bench: Bench):
 
 
 def test_the_tuner_puts_what_it_finds_into_the_next_release(orchard: Bench):
-    reindex(orchard.store, generation(orchard), POLICY)
+    reindex(orchard.store, orchard.publisher.table, POLICY)
     published(orchard)
     checked = check(orchard.store, POLICY, orchard.embedder)
     assert checked is not None
@@ -131,7 +172,7 @@ def test_without_an_index_there_is_nothing_to_check(orchard: Bench):
 
 
 def test_a_request_may_be_searched_more_or_less_thoroughly_than_its_release(orchard: Bench):
-    reindex(orchard.store, generation(orchard), POLICY)
+    reindex(orchard.store, orchard.publisher.table, POLICY)
     published(orchard)
     all_of_it = orchard.search("fig and plum", mode="vector", nprobes=8, refine_factor=100, k=40)
     exact = orchard.search("fig and plum", mode="vector", exact=True, k=40)

@@ -1,0 +1,24 @@
+"""Folding: the tail of a chunk table goes into its indexes, unless one of them is being made."""
+
+import logging
+
+from index.chunks import ChunkTable
+from index.lease import Lease
+from index.store import Store
+
+_log = logging.getLogger(__name__)
+
+
+def indexes_of(store: Store, table: ChunkTable) -> Lease:
+    """The right to fold a table or to make an index of it: of two at a time the later commit is lost, and that is the larger."""
+    return store.lease(f"indexes-{table.generation}")
+
+
+def fold(store: Store, table: ChunkTable) -> bool:
+    """Folds; False when an index is being made: the tail waits until that is done, and searches look at it row by row."""
+    with indexes_of(store, table) as lease:
+        if not lease.try_acquire():
+            _log.info("an index is being made; folding waits for it")
+            return False
+        table.fold()
+    return True
