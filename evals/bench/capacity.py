@@ -24,7 +24,7 @@ def capacity(options: Options) -> list[Figure]:
     """p95 at `rows` / 5, / 2 and all `rows`, forecast from a tenth of them and less, beside what it then is."""
     rows = options.rows or ROWS
     with TemporaryDirectory(prefix="groundwork-bench-") as folder:
-        made = Scaled.make(Path(folder), lifelike(options.data), rows, QUESTIONS)
+        made = Scaled.make(Path(folder), lifelike(options), rows, QUESTIONS)
         return list(foretold(made.store.reader().view(), made.questions.vectors, Path(folder) / "scratch"))
 
 

@@ -39,20 +39,20 @@ class HashingEmbedder:
     """A bag of words: each word adds 1 to the dimension its hash picks. The store is measured with it, not a model."""
 
     name = "hashing"
-    fingerprint = f"hashing{DIMENSIONS}"
-    dimensions = DIMENSIONS
     max_tokens = 256
     kernel = "hashing"
 
-    def __init__(self) -> None:
+    def __init__(self, dimensions: int = DIMENSIONS) -> None:
+        self.dimensions = dimensions
+        self.fingerprint = f"hashing{dimensions}"
         self._tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106 - a token of text, no secret
         self._tokenizer.pre_tokenizer = Whitespace()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages, shape (len(texts), 384), norm 1."""
-        counts = np.full((len(texts), DIMENSIONS), 1e-3, dtype=np.float32)
+        """Vectors of passages, shape (len(texts), dimensions), norm 1."""
+        counts = np.full((len(texts), self.dimensions), 1e-3, dtype=np.float32)
         for row, text in zip(counts, texts, strict=True):
-            np.add.at(row, [crc32(word.encode()) % DIMENSIONS for word in text.split()], 1)
+            np.add.at(row, [crc32(word.encode()) % self.dimensions for word in text.split()], 1)
         return unit(counts)
 
     def embed_stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
@@ -60,7 +60,7 @@ class HashingEmbedder:
         yield np.arange(len(texts)), self.embed(texts)
 
     def embed_query(self, text: str) -> Vectors:
-        """The vector of one question, shape (384,), norm 1."""
+        """The vector of one question, shape (dimensions,), norm 1."""
         vector: Vectors = self.embed([text])[0]
         return vector
 
@@ -98,6 +98,7 @@ class ModellessEmbedder(HashingEmbedder):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._tokenizer = Tokenizer.from_file(str(bundled_path() / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -118,9 +119,9 @@ def modelless_tools(embedder: ModellessEmbedder) -> Tools:
     return Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), Contract(DIMENSIONS, embedder.max_tokens))
 
 
-def tools() -> Tools:
+def tools(dimensions: int = DIMENSIONS) -> Tools:
     """What turns the made-up texts into vectors."""
-    embedder = HashingEmbedder()
+    embedder = HashingEmbedder(dimensions)
     return Tools(embedder, Chunker(embedder.tokenizer(), embedder.max_tokens), TrustingContract())
 
 
@@ -172,7 +173,7 @@ def pour(store: Store, publisher: Publisher, slices: Iterable[tuple[Sequence[str
     table = tables.open_existing(store.db, table_name(publisher.table.generation))
     first = 0
     for passages, vectors in slices:
-        table.add(_rows(first, passages, vectors, schema.chunks(DIMENSIONS)))
+        table.add(_rows(first, passages, vectors, schema.chunks(vectors.shape[1])))
         first += len(passages)
     publisher.table.fold()
     return fill(store, publisher, passages[:CHECKED], vectors[:CHECKED], ledger=False, first=first)

@@ -44,6 +44,10 @@ STYLE = alt.Config(
 )
 PERCENTILE = re.compile(r"p(\d+)")
 SIZED = re.compile(r"([\d,]+) documents in the index")
+ROWS = re.compile(r"([\d,]+) rows, ([\w -]+)")
+EFFORT = re.compile(r"([\d,]+) rows, ([\w -]+), effort (.+)")
+AFTER = re.compile(r"searches p50 after (\d+) batches")
+SYSTEMS = {"by vector": "Groundwork", "every row": "every row"}
 FLAT = 0.2
 MANY = 4  # lines, from which on the legend has columns
 
@@ -77,14 +81,20 @@ def read(files: Iterable[Path]) -> list[Figure]:
 
 def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
     """Writes a picture for each of the parts whose figures are there."""
-    pictures = {"cost-per-document.svg": cost_per_document(figures), "freshness.svg": freshness(figures)}
+    pictures = {
+        "cost-per-document.svg": cost_per_document(figures),
+        "freshness.svg": freshness(figures),
+        "latency-by-rows.svg": latency_by_rows(figures),
+        "recall-by-latency.svg": recall_by_latency(figures),
+        "tail.svg": tail(figures),
+    }
     written = []
     for name, picture in pictures.items():
         if picture is not None:
             (folder / name).write_text(as_svg(picture), encoding="utf-8")
             written.append(folder / name)
     if not written:
-        raise Misconfigured("no figure of `growth` or `freshness` is in these files")
+        raise Misconfigured("no figure that is drawn (growth, freshness, search, stores, tail) is in these files")
     return written
 
 
@@ -124,7 +134,56 @@ def freshness(figures: Sequence[Figure]) -> alt.LayerChart | None:
     title = alt.TitleParams(
         "How fresh the index is", subtitle=["Percent of single documents that are searchable so many seconds after they were sent."]
     )
-    return _picture(_lines(points, x, "share", "% of the documents", "case", order="share"), title)
+    return _picture(_lines(points, x, "share", "% of the documents", "case", order="share", scale=alt.Scale(domain=[0, 100])), title)
+
+
+def latency_by_rows(figures: Sequence[Figure]) -> alt.LayerChart | None:
+    """Milliseconds of a search by rows of the index: with it, looking at every row, and of other stores."""
+    points: list[dict[str, Any]] = [
+        {"rows": _number(size[1]), "system": SYSTEMS.get(size[2], size[2]), "ms": figure.value}
+        for figure in figures
+        if figure.part in ("search", "stores")
+        and figure.metric == "p50"
+        and (size := ROWS.fullmatch(figure.case))
+        and (figure.part == "stores" or size[2] in SYSTEMS)
+    ]
+    if not points:
+        return None
+    x = alt.X("rows:Q", title="rows", scale=alt.Scale(type="log", nice=False))
+    title = alt.TitleParams(
+        "What a search costs, by rows", subtitle=["p50 of one client, recall@10 of at least 0.95; both axes logarithmic."]
+    )
+    return _picture(_lines(points, x, "ms", "ms", "system", scale=alt.Scale(type="log")), title)
+
+
+def recall_by_latency(figures: Sequence[Figure]) -> alt.LayerChart | None:
+    """Recall against milliseconds of a search at the largest size, of each store at several efforts."""
+    found: dict[tuple[int, str, str], dict[str, float]] = {}
+    for figure in figures:
+        if figure.part == "stores" and (size := EFFORT.fullmatch(figure.case)):
+            found.setdefault((_number(size[1]), size[2], size[3]), {})[figure.metric] = figure.value
+    if not found:
+        return None
+    largest = max(rows for rows, _, _ in found)
+    points: list[dict[str, Any]] = [
+        {"system": system, "ms": each["p50"], "recall": each["recall@10"]} for (rows, system, _), each in found.items() if rows == largest
+    ]
+    x = alt.X("ms:Q", title="p50 of one search, ms", scale=alt.Scale(type="log", nice=False))
+    title = alt.TitleParams("What recall costs", subtitle=[f"{largest:,} rows, one client; a point for each effort."])
+    return _picture(_lines(points, x, "recall", "recall@10", "system", order="ms", scale=alt.Scale(zero=False)), title)
+
+
+def tail(figures: Sequence[Figure]) -> alt.LayerChart | None:
+    """Milliseconds of a search while batches come, by how many have come."""
+    points: list[dict[str, Any]] = [
+        {"batches": int(after[1]), "index": figure.case, "ms": figure.value}
+        for figure in figures
+        if figure.part == "tail" and (after := AFTER.fullmatch(figure.metric))
+    ]
+    if not points:
+        return None
+    title = alt.TitleParams("What the tail costs", subtitle=["p50 of searches from another process while batches of 200 passages come in."])
+    return _picture(_lines(points, alt.X("batches:Q", title="batches since the start"), "ms", "ms", "index"), title)
 
 
 def as_svg(picture: alt.LayerChart) -> str:
@@ -137,11 +196,17 @@ def label(metric: str) -> str:
     return {WHOLE: "in all", FOLDED: "in all, folding included"}.get(metric, metric.removeprefix(f"{WHOLE}, "))
 
 
-def _lines(points: list[dict[str, Any]], x: alt.X, value: str, title: str, group: str, order: str | None = None) -> list[alt.Chart]:
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def _lines(
+    points: list[dict[str, Any]], x: alt.X, value: str, title: str, group: str, order: str | None = None, scale: alt.Scale | None = None
+) -> list[alt.Chart]:
     names = list(dict.fromkeys(point[group] for point in points))
     legend = alt.Legend(columns=1 if len(names) <= MANY else 3)
     colour = alt.Color(f"{group}:N", sort=names, legend=legend, scale=alt.Scale(domain=names, range=list(COLOURS[: len(names)])))
-    y = alt.Y(f"{value}:Q", title=title, scale=alt.Scale(domain=[0, 100]) if order else alt.Scale(domainMin=0))
+    y = alt.Y(f"{value}:Q", title=title, scale=scale or alt.Scale(domainMin=0))
     base = alt.Chart(alt.InlineData(values=points)).encode(x=x, y=y, color=colour)
     line = base.encode(order=alt.Order(f"{order}:Q")) if order else base
     return [line.mark_line(strokeWidth=2), base.mark_circle(size=34, opacity=1)]

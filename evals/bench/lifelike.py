@@ -28,6 +28,11 @@ class Lifelike:
         spread, axes = np.linalg.eigh(np.cov(self._around, rowvar=False))
         self._axes = np.asarray((axes * np.sqrt(np.maximum(spread, 0))).T, dtype=np.float32)
 
+    @property
+    def dimensions(self) -> int:
+        """Those of each vector."""
+        return int(self._mean.shape[0])
+
     def draw(self, count: int, rng: np.random.Generator) -> Vectors:
         """Unit vectors, shape (count, dimensions)."""
         rows = len(self._around)

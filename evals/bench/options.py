@@ -11,3 +11,4 @@ class Options:
     rows: int | None = None
     docs: int | None = None
     data: Path | None = None
+    dims: int | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from evals.bench import corpus
 from evals.bench.figures import Stopwatch
 from evals.bench.lifelike import SLICE, Hardness, Lifelike, hardness
+from evals.bench.options import Options
 from evals.bench.variants import passages
 from evals.recall import K, Probe
 from evals.tune import Tuning, note, tune
@@ -58,7 +59,7 @@ class Scaled:
         asked = vectors.draw(TUNED_ON + questions, rng)
         words = corpus.texts(questions, rng, QUESTION_WORDS)
         store = open_store(str(folder), folder)
-        publisher = Publisher(store, corpus.tools())
+        publisher = Publisher(store, corpus.tools(vectors.dimensions))
         publisher.take_over()
         filling, building, tuning = Stopwatch(), Stopwatch(), Stopwatch()
         with filling:
@@ -77,7 +78,7 @@ class Scaled:
         """Makes the index that the policy asks for, and tunes it, as maintenance does."""
         generation = self.publisher.table.generation
         with self.building:
-            self.shape = reindex(self.store, generation, policy)
+            self.shape = reindex(self.store, self.publisher.table, policy)
         if self.shape is None:
             return
         view = self.store.head(generation)
@@ -87,9 +88,20 @@ class Scaled:
         self.publisher.publish_maintenance()
 
 
-def lifelike(data: Path | None) -> Lifelike:
-    """Vectors like those of the bundled model for pieces of the sample, or of the documents in a BEIR folder."""
-    return Lifelike(open_embedder(None, Settings().home).embed(passages(data)[:REAL]))
+def lifelike(options: Options) -> Lifelike:
+    """Vectors like those of the bundled model for pieces of the sample, or of the documents in a BEIR folder.
+
+    Of other dimensions than the model's they are those of a piece and the following ones side by side, as many as it takes.
+    """
+    real = open_embedder(None, Settings().home).embed(passages(options.data)[:REAL])
+    dimensions = options.dims or real.shape[1]
+    following = [np.roll(real, -place, axis=0) for place in range(-(-dimensions // real.shape[1]))]
+    return Lifelike(corpus.unit(np.hstack(following)[:, :dimensions]))
+
+
+def rows_of(options: Options, rows: int) -> str:
+    """How many rows there are, and of which dimensions, where that is not the model's."""
+    return f"{rows:,} rows" + (f" x {options.dims}" if options.dims else "")
 
 
 def _slices(vectors: Lifelike, rows: int, rng: np.random.Generator) -> Iterator[tuple[list[str], Vectors]]:

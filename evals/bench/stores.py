@@ -13,7 +13,7 @@ from evals.bench.figures import Case, Figure, p50_ms, p99_ms
 from evals.bench.options import Options
 from evals.bench.peers.environment import HERE, ROOT, environment
 from evals.bench.peers.with_vectors import SYSTEMS
-from evals.bench.scale import Scaled, lifelike
+from evals.bench.scale import Scaled, lifelike, rows_of
 from evals.bench.serving import Served, in_fresh_process
 from evals.recall import K
 from index.embedder import Vectors
@@ -34,22 +34,33 @@ def stores(options: Options) -> list[Figure]:
     The others hold the vectors in memory and know nothing of texts; each runs in a process of its own.
     """
     rows = options.rows or ROWS
+    name = rows_of(options, rows)
     python = environment(Settings().home / "cache", REQUIREMENTS)
     with TemporaryDirectory(prefix="groundwork-bench-") as folder:
         files = Path(folder)
-        made = Scaled.make(files / "ours", lifelike(options.data), rows, QUESTIONS)
-        ours = list(_of_ours(in_fresh_process(made.folder, made.questions), made, rows))
+        made = Scaled.make(files / "ours", lifelike(options), rows, QUESTIONS)
+        ours = list(_of_ours(in_fresh_process(made.folder, made.questions), made, name))
         _write(made, files)
-        return [*ours, *(figure for system in SYSTEMS for figure in _of(system, python, files, rows, ours))]
+        efforts = _efforts_of_ours(made, name)
+        return [*ours, *efforts, *(figure for system in SYSTEMS for figure in _of(system, python, files, name, ours))]
 
 
-def _of_ours(served: Served, made: Scaled, rows: int) -> Iterator[Figure]:
-    case = Case(PART, f"{rows:,} rows, Groundwork")
+def _of_ours(served: Served, made: Scaled, name: str) -> Iterator[Figure]:
+    case = Case(PART, f"{name}, Groundwork")
     yield case.figure("p50", p50_ms(served.vector.seconds), "ms")
     yield case.figure("p99", p99_ms(served.vector.seconds), "ms")
     yield case.figure(f"recall@{K}", served.vector.recall, "")
     yield case.figure("memory", served.memory / 1e6, "MB")
     yield case.figure("built in", made.building.last if made.shape else 0.0, "s")
+
+
+def _efforts_of_ours(made: Scaled, name: str) -> Iterator[Figure]:
+    """What the tuner tried, on its own questions."""
+    for found in made.tuned.tried if made.tuned else ():
+        if found.settings:
+            case = Case(PART, f"{name}, Groundwork, effort {found.settings.nprobes} x {found.settings.refine_factor}")
+            yield case.figure("p50", found.p50_ms, "ms")
+            yield case.figure(f"recall@{K}", found.recall.mean or 0.0, "")
 
 
 def _write(made: Scaled, files: Path) -> None:
@@ -62,8 +73,8 @@ def _write(made: Scaled, files: Path) -> None:
     np.save(files / "nearest.npy", np.stack([np.argpartition(-(vectors @ question), K)[:K] for question in made.questions.vectors]))
 
 
-def _of(system: str, python: Path, files: Path, rows: int, ours: list[Figure]) -> Iterator[Figure]:
-    case = Case(PART, f"{rows:,} rows, {system}")
+def _of(system: str, python: Path, files: Path, name: str, ours: list[Figure]) -> Iterator[Figure]:
+    case = Case(PART, f"{name}, {system}")
     command = [str(python), "-m", "evals.bench.peers.with_vectors", system, str(files), str(IndexPolicy().recall_target)]
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=LONGEST_S)  # noqa: S603 - ours
@@ -80,3 +91,7 @@ def _of(system: str, python: Path, files: Path, rows: int, ours: list[Figure]) -
         case.figure("built in", said["built_s"], "s"),
     ]
     yield from (figure.against(mine) for figure, mine in zip(figures, ours, strict=True))
+    for each in said["tries"]:
+        effort = Case(PART, f"{case.name}, effort {each['effort']}")
+        yield effort.figure("p50", each["p50_ms"], "ms")
+        yield effort.figure(f"recall@{K}", each["recall"], "")

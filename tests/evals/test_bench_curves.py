@@ -31,6 +31,25 @@ def test_the_pictures_show_what_was_measured(tmp_path: Path):
     assert ">at a steady pace<" in (tmp_path / "freshness.svg").read_text()
 
 
+def test_searches_are_drawn_by_rows_by_effort_and_by_batches(tmp_path: Path):
+    figures = [
+        Case("search", "1,000 rows, by vector").figure("p50", 4.0, "ms"),
+        Case("search", "1,000 rows, by vector, 8 clients").figure("p50", 9.0, "ms"),
+        Case("search", "1,000 rows, every row").figure("p50", 40.0, "ms"),
+        Case("stores", "1,000 rows, faiss-hnsw").figure("p50", 1.0, "ms"),
+        Case("stores", "1,000 rows, faiss-hnsw, effort 16").figure("p50", 1.0, "ms"),
+        Case("stores", "1,000 rows, faiss-hnsw, effort 16").figure("recall@10", 0.9, ""),
+        Case("tail", "2 batches, folded").figure("searches p50 after 1 batches", 4.0, "ms"),
+        Case("tail", "2 batches, folded").figure("searches p50 after 2 batches", 5.0, "ms"),
+    ]
+    assert main([str(written(tmp_path / "bench.json", figures)), "--to", str(tmp_path)]) == 0
+    by_rows = (tmp_path / "latency-by-rows.svg").read_text()
+    assert all(f">{name}<" in by_rows for name in ("Groundwork", "every row", "faiss-hnsw"))
+    assert "8 clients" not in by_rows
+    assert ">faiss-hnsw<" in (tmp_path / "recall-by-latency.svg").read_text()
+    assert ">2 batches, folded<" in (tmp_path / "tail.svg").read_text()
+
+
 def test_only_the_parts_that_were_measured_are_drawn(tmp_path: Path):
     assert main([str(written(tmp_path / "bench.json", fresh("at a steady pace", 0.1, 0.4, 0.9))), "--to", str(tmp_path)]) == 0
     assert not (tmp_path / "cost-per-document.svg").exists()

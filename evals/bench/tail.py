@@ -1,0 +1,214 @@
+"""What hundreds of batches do to searches of a large index: folded as it is shipped, and never folded."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from time import monotonic, sleep
+
+import numpy as np
+
+from evals.bench import corpus, progress
+from evals.bench.figures import Case, Figure, Stopwatch, median, p50_ms, p99_ms
+from evals.bench.footprint import footprint
+from evals.bench.lifelike import Lifelike
+from evals.bench.options import Options
+from evals.bench.scale import Questions, Scaled, lifelike
+from evals.bench.serving import recall
+from evals.recall import K
+from flows.ingest import FOLD_EVERY, Drain
+from index.chunks import table_name
+from index.documents import Draft
+from index.embedder import Vectors
+from index.policy import IndexPolicy
+from index.search import Reader
+from index.store import open_store
+from tasks.prepare import Tools
+from tasks.publish import Publisher
+
+PART = "tail"
+ROWS = 50_000
+BATCHES = 60
+DOCUMENTS_PER_BATCH = 200
+QUESTIONS = 400
+# The API looks for new releases as often.
+FOLLOW_S = 0.05
+SEARCH_EVERY_S = 0.05
+QUIET_S = 30.0
+COMPARED = 50  # questions whose true nearest are looked for at the end
+EDGE = 20  # batches at each end whose commits are compared
+
+# When a search was due, and the seconds from then until its end.
+Searches = list[tuple[float, float]]
+
+
+class Drawn(corpus.HashingEmbedder):
+    """An embedder that knows no text: each passage has another vector with the statistics of real ones."""
+
+    def __init__(self, vectors: Lifelike) -> None:
+        super().__init__(vectors.dimensions)
+        self._vectors = vectors
+        self._rng = np.random.default_rng(3)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """The next vectors, shape (len(texts), dimensions), norm 1."""
+        return self._vectors.draw(len(texts), self._rng)
+
+
+@dataclass(slots=True)
+class Course:
+    """An index on its way through the batches: as the ingester takes them, searched by another process meanwhile."""
+
+    folder: Path
+    drain: Drain
+    commits: Stopwatch = field(default_factory=Stopwatch)
+    folds: Stopwatch = field(default_factory=Stopwatch)
+    ended: list[float] = field(default_factory=list)
+    taken: int = 0
+
+    def take(self, batches: int, fold: bool) -> None:
+        """So many batches from the inbox to a release each, folded now and then as the ingester does, or not at all."""
+        rng = np.random.default_rng(self.taken)
+        for number in progress.steps("batches", range(batches)):
+            self.drain.store.inbox.accept(drafts(f"{self.taken}-{number}", rng))
+            with self.commits:
+                while not self.drain.store.inbox.is_empty():
+                    self.drain.next_batch()
+            if fold and self.drain.unfolded >= FOLD_EVERY:
+                with self.folds:
+                    self.drain.fold()
+            self.ended.append(monotonic())
+        self.taken += batches
+
+
+def tail(options: Options) -> list[Figure]:
+    """`docs` batches of 200 passages on `rows` rows, folded as it is shipped, then as many that are never folded.
+
+    Another process searches by vector, 20 times a second, and follows the releases. Goals: p99 of searches while batches come
+    within twice that of the folded index at rest, and commits that take as long at the end as at the start.
+    """
+    with TemporaryDirectory(prefix="groundwork-bench-") as folder:
+        return measured(Path(folder), lifelike(options), options.rows or ROWS, options.docs or BATCHES)
+
+
+def measured(
+    folder: Path, vectors: Lifelike, rows: int, batches: int, policy: IndexPolicy | None = None, quiet_s: float = QUIET_S
+) -> list[Figure]:
+    """The figures of an index that is made in this folder."""
+    made = Scaled.make(folder, vectors, rows, QUESTIONS, policy)
+    asked = made.questions
+    with searched(folder, asked.vectors) as quiet:
+        sleep(quiet_s)
+    rest = list(times(Case(PART, f"{rows:,} rows at rest"), quiet.result()))
+    course = opened(folder, vectors)
+    with searched(folder, asked.vectors) as cared:
+        course.take(batches, fold=True)
+    care = Case(PART, f"{batches} batches of {DOCUMENTS_PER_BATCH}, folded as it is shipped")
+    figures = [*rest, *during(care, cared.result(), course, rest), *state(care, course, asked)]
+    course.drain.fold()
+    alone = opened(folder, vectors, taken=batches)
+    with searched(folder, asked.vectors) as neglected:
+        alone.take(batches, fold=False)
+    neglect = Case(PART, "as many that are never folded")
+    return [*figures, *during(neglect, neglected.result(), alone, rest), *state(neglect, alone, asked)]
+
+
+def opened(folder: Path, vectors: Lifelike, taken: int = 0) -> Course:
+    """The index in a folder, taken over by an ingester."""
+    store = open_store(str(folder), folder)
+    bare = corpus.tools(vectors.dimensions)
+    tools = Tools(Drawn(vectors), bare.chunker, bare.contract, near_duplicate=0.0)
+    publisher = Publisher(store, tools)
+    publisher.take_over()
+    return Course(folder, Drain(store, publisher, tools, lambda: False, sleep), taken=taken)
+
+
+def drafts(name: str, rng: np.random.Generator) -> list[Draft]:
+    """Documents of one passage each."""
+    texts = corpus.texts(DOCUMENTS_PER_BATCH, rng, 30)
+    return [Draft(f"{name}-{number}", content=text.encode()) for number, text in enumerate(texts)]
+
+
+@contextmanager
+def searched(folder: Path, questions: Vectors) -> Iterator[Future[Searches]]:
+    """Searches the index from another process, which has loaded it before the block begins, until the block ends."""
+    going = folder / "searching"
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        found = process.submit(search_on, folder, questions, going)
+        while not going.exists() and not found.done():
+            sleep(FOLLOW_S)
+        try:
+            yield found
+        finally:
+            going.unlink(missing_ok=True)
+
+
+def search_on(folder: Path, questions: Vectors, going: Path) -> Searches:
+    """One search after the other at a pace, on the release that is live, as long as the file is there."""
+    reader = open_store(str(folder), folder, serves=True).reader()
+    reader.follow()
+    for vector in questions:
+        reader.view().by_vector(vector, K, None)
+    stop = Event()
+    follower = Thread(target=follow, args=(reader, stop))
+    follower.start()
+    going.touch()
+    found: Searches = []
+    due = monotonic()
+    while going.exists():
+        sleep(max(0.0, due - monotonic()))
+        reader.view().by_vector(questions[len(found) % len(questions)], K, None)
+        found.append((due, monotonic() - due))
+        due += SEARCH_EVERY_S
+    stop.set()
+    follower.join()
+    return found
+
+
+def follow(reader: Reader, stop: Event) -> None:
+    """Takes in releases as they come."""
+    while not stop.wait(FOLLOW_S):
+        reader.follow()
+
+
+def times(case: Case, found: Searches) -> Iterator[Figure]:
+    """The median and the 99th percentile of all searches."""
+    seconds = [seconds for _, seconds in found]
+    yield case.figure("searches p50", p50_ms(seconds), "ms")
+    yield case.figure("searches p99", p99_ms(seconds), "ms")
+
+
+def during(case: Case, found: Searches, course: Course, rest: Sequence[Figure]) -> Iterator[Figure]:
+    """Searches beside those at rest, in all and at tenths of the way; commits and foldings."""
+    yield from (figure.against(other) for figure, other in zip(times(case, found), rest, strict=True))
+    ends = course.ended
+    for tenth in range(10):
+        first, last = (round(part * (len(ends) - 1) / 10) for part in (tenth, tenth + 1))
+        between = [seconds for due, seconds in found if ends[first] <= due < ends[last]]
+        if between:
+            yield case.figure(f"searches p50 after {last + 1} batches", p50_ms(between), "ms")
+    edge = min(EDGE, len(course.commits.seconds))
+    first_commits = case.figure("commit p50, first batches", p50_ms(course.commits.seconds[:edge]), "ms")
+    yield first_commits
+    yield case.figure("commit p50, last batches", p50_ms(course.commits.seconds[-edge:]), "ms").against(first_commits)
+    if course.folds.seconds:
+        yield case.figure("folding p50", median(course.folds.seconds), "s")
+        yield case.figure("folding, the longest", max(course.folds.seconds), "s")
+
+
+def state(case: Case, course: Course, questions: Questions) -> Iterator[Figure]:
+    """What the last release holds: rows outside of the index, recall; and the disk."""
+    store, table = course.drain.store, course.drain.publisher.table
+    view = store.head(table.generation)
+    if index := view.vector_index:
+        yield case.figure("rows outside of the index", index.unindexed, "rows")
+        yield case.figure("parts of the index", len(view.index_segments), "")
+    asked = questions.vectors[:COMPARED]
+    found = [[hit.score for hit in view.by_vector(vector, K, None)] for vector in asked]
+    yield case.figure(f"recall@{K}", recall(found, view.nearest(asked, K)), "")
+    size = footprint([course.folder / f"{table_name(table.generation)}.lance"])
+    yield case.figure("disk", size.bytes / 1e9, "GB")
