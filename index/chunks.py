@@ -171,6 +171,10 @@ class ChunkTable:
         """Takes the unindexed tail into the indexes and merges small fragments."""
         tables.fold(self._table)
 
+    def make_indexes_one(self) -> bool:
+        """Makes the parts of indexes one where searches feel them; False when none was due. Needs no lease but that of the indexes."""
+        return tables.make_one(self._table)
+
     def vector_index(self) -> VectorIndex | None:
         """The vector index at the head; None when there is none."""
         self._table.checkout_latest()

@@ -154,6 +154,10 @@ class Ledger:
         tables.fold(self._table)
         tables.fold(self._tombstones)
 
+    def make_indexes_one(self) -> None:
+        """Makes the parts of indexes one where they are many, or large."""
+        tables.make_one(self._table)
+
     def clean(self, age: timedelta) -> int:
         """Removes old versions; returns the bytes freed."""
         return tables.clean(self._table, age) + tables.clean(self._tombstones, age)

@@ -13,6 +13,8 @@ from lancedb.expr import Expr, col
 from lancedb.index import Bitmap, BTree
 from lancedb.table import LanceTable
 
+from index import parts
+
 # Rows of a query without a limit: LanceDB wants a number.
 ALL = 2**31 - 1
 # Fragments of this many rows are left alone by folding.
@@ -95,9 +97,15 @@ def fold(table: LanceTable) -> None:
     """
     table.to_lance().optimize.compact_files(target_rows_per_fragment=TAIL_ROWS, num_threads=1)
     table.checkout_latest()
-    # Not `num_indices_to_merge=0`, which is faster: with ten small indexes beside the large one a search takes 1.6 times as long.
-    table.to_lance().optimize.optimize_indices()
+    parts.optimize(table.to_lance(), parts.newest_to_merge)
     table.checkout_latest()
+
+
+def make_one(table: LanceTable) -> bool:
+    """Makes the parts of indexes one where they are many, or large; False when nothing was due. Takes as long as the indexes are large."""
+    due = parts.optimize(table.to_lance(), parts.to_make_one)
+    table.checkout_latest()
+    return due
 
 
 def clean(table: LanceTable, age: timedelta) -> int:

@@ -1,4 +1,4 @@
-"""Folding: the tail of a chunk table goes into its indexes, unless one of them is being made."""
+"""Folding: the tail of a chunk table goes into its indexes, a small part beside a large one; now and then the parts become one."""
 
 import logging
 
@@ -22,3 +22,9 @@ def fold(store: Store, table: ChunkTable) -> bool:
             return False
         table.fold()
     return True
+
+
+def make_one(store: Store, table: ChunkTable) -> bool:
+    """Makes the parts of the table's indexes one where searches feel them; False when nothing was due, or an index is being made."""
+    with indexes_of(store, table) as lease:
+        return lease.try_acquire() and table.make_indexes_one()

@@ -10,7 +10,7 @@ from index.chunks import ChunkTable
 from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
-from tasks.fold import fold
+from tasks.fold import fold, make_one
 from tasks.retention import Retention, beyond_budget, needed, retained
 
 # A reader may still be in the middle of a search on a release that was just retired.
@@ -40,9 +40,11 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
     for generation in _servable_generations(store):
         table = store.existing_chunk_table(generation)
         folded += [f"chunks_{generation}"] if _folded(partial(fold, store, table)) else []
+        _folded(partial(make_one, store, table))
         crowded_out += _make_room(store, generation, now, rules)
         freed += _clean(store, table)
     folded += ["documents"] if _folded(store.ledger.fold) else []
+    _folded(store.ledger.make_indexes_one)
     store.inbox.clean(ORIGINALS_GRACE)
     early_numbers = tuple(release.number for release in crowded_out)
     numbers = tuple(release.number for release in reclaimed) + early_numbers

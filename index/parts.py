@@ -1,0 +1,59 @@
+"""The parts of indexes: a large one and a few smaller ones beside it, so that taking new rows in costs what they are, not what is there.
+
+As a log-structured merge tree (O'Neil, Cheng, Gawlick and O'Neil, 1996): new rows are merged with the newest parts that are not much
+larger than they are, so that there are few parts, and each row is rewritten few times.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+MB = 1_000_000
+# A part of less than this is merged with whatever comes; merging a megabyte of full text takes a tenth of a second.
+SMALL = MB // 2
+RATIO = 4
+# Between batches no more is rewritten at once.
+MOST = 8 * MB
+# When the parts beside the large one are this share of it, searches feel them: all are made one.
+SHARE = 0.1
+MANY = 5
+
+
+def newest_to_merge(sizes: Sequence[int]) -> int:
+    """How many of the newest parts new rows are merged with, between batches; 0: they become a part of their own.
+
+    Args:
+        sizes: bytes of the parts, oldest first.
+    """
+    merged = count = 0
+    for size in reversed(sizes):
+        if size > max(SMALL, RATIO * merged) or merged + size > MOST:
+            break
+        merged += size
+        count += 1
+    return count
+
+
+def to_make_one(sizes: Sequence[int]) -> int | None:
+    """How many of the newest parts are better made one, however long it takes; None: all is well.
+
+    Args:
+        sizes: bytes of the parts, oldest first.
+    """
+    beside = sum(sizes[1:])
+    if beside > SHARE * sum(sizes[:1]):
+        return len(sizes)
+    return len(sizes) - 1 if len(sizes) > MANY else None
+
+
+def optimize(dataset: Any, plan: Callable[[Sequence[int]], int | None]) -> bool:
+    """Takes the rows that are in no index into each of them, merged with as many of its parts as the plan says; True if any was due."""
+    by_count: defaultdict[int, list[str]] = defaultdict(list)
+    for index in dataset.describe_indices():
+        count = plan([part.size_bytes or 0 for part in index.segments])
+        if count is not None:
+            by_count[count].append(index.name)
+    for count, names in by_count.items():
+        # Always with a number: without one Lance splits and joins partitions, and rewrites a whole vector index for a few rows.
+        dataset.optimize.optimize_indices(index_names=names, num_indices_to_merge=count)
+    return bool(by_count)

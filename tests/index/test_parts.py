@@ -1,0 +1,51 @@
+"""Which parts of an index are merged when: seldom, and never a large one for a few rows."""
+
+import pytest
+
+from index.parts import MB, newest_to_merge, to_make_one
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count"),
+    [
+        ([], 0),
+        ([0], 1),
+        ([MB // 2], 1),
+        ([90 * MB], 0),
+        ([90 * MB, MB // 4], 1),
+        ([90 * MB, MB], 0),
+        ([90 * MB, MB, MB // 4], 2),
+        ([90 * MB, 2 * MB, MB // 4], 1),
+        ([90 * MB, 7 * MB, 2 * MB, MB // 2], 2),
+    ],
+)
+def test_new_rows_are_merged_with_parts_that_are_not_much_larger(sizes: list[int], count: int):
+    assert newest_to_merge(sizes) == count
+
+
+def test_there_are_few_parts_and_little_is_rewritten_however_many_rows_come():
+    sizes, rewritten, most = [100 * MB], 0, 0
+    for _ in range(1_000):
+        count = newest_to_merge(sizes)
+        merged = sum(sizes[len(sizes) - count :]) + MB // 20
+        sizes = [*sizes[: len(sizes) - count], merged]
+        rewritten += merged
+        most = max(most, len(sizes))
+    assert sum(sizes) == 150 * MB
+    assert most <= 12
+    assert rewritten < 15 * 50 * MB
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count"),
+    [
+        ([], None),
+        ([90 * MB], None),
+        ([90 * MB, 9 * MB], None),
+        ([90 * MB, 8 * MB, 2 * MB], 3),
+        ([90 * MB, MB, MB, MB, MB], None),
+        ([90 * MB, MB, MB, MB, MB, MB], 5),
+    ],
+)
+def test_parts_become_one_when_they_are_large_or_many(sizes: list[int], count: int | None):
+    assert to_make_one(sizes) == count
