@@ -16,9 +16,11 @@ from lancedb.table import LanceTable
 
 from index import schema, tables, vector_index
 from index.embedder import Embedder, Vectors
+from index.facets import facets
 from index.vector_index import VectorIndex
 
 FULL_TEXT_COLUMN = "embedded_text"
+FACETS = "facets"
 # Nearly every search asks for one of them: whether a passage is an alias's, or where it comes from.
 FILTERED = ("source", "media_type", "duplicate_of")
 SHOWN = (
@@ -84,10 +86,12 @@ class ChunkTable:
 
     def __init__(self, db: DBConnection, generation: str, dimensions: int) -> None:
         self.generation = generation
-        self._schema = schema.chunks(dimensions)
+        target = schema.chunks(dimensions)
         self._table: LanceTable = tables.open_or_create(
-            db, table_name(generation), self._schema, "chunk_id", ("chunk_id", "doc_id", "text_hash"), FILTERED
+            db, table_name(generation), target, "chunk_id", ("chunk_id", "doc_id", "text_hash"), FILTERED, (FACETS,)
         )
+        # A table of earlier code lacks the facets: its filters read the metadata of each row.
+        self._schema = pa.schema([column for column in target if column.name in self._table.schema.names])
 
     @property
     def version(self) -> int:
@@ -223,10 +227,11 @@ def to_arrow(chunks: Sequence[Chunk], vectors: Mapping[str, Vectors], target: pa
     columns: dict[str, Any] = {
         name: [getattr(chunk, name) for chunk in chunks]
         for name in target.names
-        if name not in ("heading", "metadata", "embedded_at", "vector")
+        if name not in ("heading", "metadata", FACETS, "embedded_at", "vector")
     }
     columns["heading"] = [list(chunk.heading) for chunk in chunks]
     columns["metadata"] = [json.dumps(chunk.metadata, sort_keys=True) for chunk in chunks]
+    columns[FACETS] = [facets(chunk.metadata) for chunk in chunks]
     columns["embedded_at"] = [now] * len(chunks)
     columns["vector"] = [vectors[chunk.text_hash] for chunk in chunks]
     return pa.table({name: pa.array(columns[name], type=target.field(name).type) for name in target.names}, schema=target)

@@ -5,22 +5,19 @@ quote, or one after a backslash, for escaped already, so that a value could end 
 """
 
 import json
-import math
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from index.errors import BadRequest
+from index.facets import Scalar, facet, number, text
 
 COLUMNS = ("doc_id", "source", "media_type", "uri")
 OPERATORS = ("in", "gt", "gte", "lt", "lte")
-Scalar = str | int | float | bool
 Ordered = TypeVar("Ordered", str, float)
 Operator = Literal["in", "gt", "gte", "lt", "lte"]
 _SIGNS = {"in": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +49,12 @@ def parse(filter_: Mapping[str, Any] | None, known: Mapping[str, str] | None = N
     return tuple(terms)
 
 
-def condition(terms: tuple[Term, ...], hidden: list[str], without_aliases: bool = False) -> str | None:
+def condition(terms: tuple[Term, ...], hidden: list[str], *, without_aliases: bool = False, with_facets: bool = False) -> str | None:
     """The SQL condition for chunk rows, also without the documents in `hidden`; None when everything matches.
 
-    `without_aliases` leaves out documents that stand for another one, unless that one is hidden.
+    `without_aliases` leaves out documents that stand for another one, unless that one is hidden. `with_facets`: the rows have them.
     """
-    parts = [_sql(term) for term in terms]
+    parts = [_sql(term, with_facets) for term in terms]
     if without_aliases:
         orphaned = f" OR duplicate_of IN {_quoted_list(hidden)}" if hidden else ""
         parts.append(f"duplicate_of IS NULL{orphaned}")
@@ -102,58 +99,48 @@ def _is_scalar(value: Any) -> bool:
     return abs(value) <= sys.float_info.max if isinstance(value, int | float) else isinstance(value, str)
 
 
-def _sql(term: Term) -> str:
+def _sql(term: Term, with_facets: bool) -> str:
     if term.field in COLUMNS and term.operator == "in":
-        return f"{term.field} IN {_quoted_list(_text(item) for item in term.values)}"
+        return f"{term.field} IN {_quoted_list(text(item) for item in term.values)}"
+    if with_facets and term.operator == "in":
+        name = term.field.removeprefix("metadata.")
+        return f"array_has_any(facets, [{', '.join(_quoted(facet(name, item)) for item in term.values)}])"
     return " OR ".join(_comparison(term, item) for item in term.values)
 
 
 def _comparison(term: Term, item: Scalar) -> str:
     if term.field in COLUMNS:
-        left, right = term.field, _quoted(_text(item))
+        left, right = term.field, _quoted(text(item))
     else:
-        left, right = f"json_get_string(metadata, {_quoted(term.field.removeprefix('metadata.'))})", _quoted(_text(item))
+        left, right = f"json_get_string(metadata, {_quoted(term.field.removeprefix('metadata.'))})", _quoted(text(item))
         if not isinstance(item, str | bool):
             left, right = f"TRY_CAST({left} AS DOUBLE)", repr(float(item))
     return f"{left} {_SIGNS[term.operator]} {right}"
 
 
-def _quoted(text: str) -> str:
+def _quoted(literal: str) -> str:
     """The text as a literal of standard SQL, where a quote is doubled and nothing else is special."""
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + literal.replace("'", "''") + "'"
 
 
-def _quoted_list(texts: Iterable[str]) -> str:
-    return f"({', '.join(_quoted(text) for text in texts)})"
+def _quoted_list(literals: Iterable[str]) -> str:
+    return f"({', '.join(_quoted(literal) for literal in literals)})"
 
 
 def _holds(term: Term, value: Any) -> bool:
     """Decides as `_sql` does: columns compare as text; metadata as text, or as numbers when the filter has a number."""
     if value is None:
         return False
-    return any(_compares(term, _text(value), item) for item in term.values)
+    return any(_compares(term, text(value), item) for item in term.values)
 
 
-def _compares(term: Term, text: str, item: Scalar) -> bool:
+def _compares(term: Term, shown: str, item: Scalar) -> bool:
     if term.field in COLUMNS or isinstance(item, str | bool):
-        return _ordered(term.operator, text, _text(item))
-    number = _number(text)
-    return number is not None and _ordered(term.operator, number, float(item))
+        return _ordered(term.operator, shown, text(item))
+    read = number(shown)
+    return read is not None and _ordered(term.operator, read, float(item))
 
 
 def _ordered(operator: Operator, left: Ordered, right: Ordered) -> bool:
     results = {"in": left == right, "lt": left < right, "lte": left <= right, "gt": left > right, "gte": left >= right}
     return results[operator]
-
-
-def _text(value: Scalar) -> str:
-    """A scalar as SQL's `json_get_string` shows it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _number(text: str) -> float | None:
-    """A number as SQL's `TRY_CAST` reads it; NaN sorts above all others there."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    number = float(text)
-    return math.inf if math.isnan(number) else number

@@ -31,6 +31,7 @@ def chunks(dimensions: int) -> pa.Schema:
             _required("text_hash", pa.string()),
             _required("embedded_text", pa.string()),
             pa.field("metadata", pa.json_(pa.utf8())),
+            pa.field("facets", pa.list_(pa.string())),
             _required("embedded_at", TIME),
             _required("vector", pa.list_(pa.float32(), dimensions)),
         ]

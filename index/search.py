@@ -14,7 +14,7 @@ from lance.query import MatchQuery
 from lancedb.db import DBConnection
 
 from index import tables, vector_index
-from index.chunks import FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
+from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
 from index.embedder import Vectors
 from index.footprint import Footprint, footprint
 from index.ledger import Ledger
@@ -47,6 +47,7 @@ class View:
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self._dataset = dataset
+        self.has_facets = FACETS in dataset.schema.names
         self.has_full_text = any(FULL_TEXT_COLUMN in index.field_names for index in dataset.describe_indices())
 
     @cached_property
@@ -108,8 +109,9 @@ class View:
 
     def prewarm(self) -> None:
         """Loads what searches need into memory, so that the first one is as fast as those after it."""
-        if self.index_segments:
-            self._dataset.prewarm_index(vector_index.NAME)
+        for index in self._dataset.describe_indices():
+            if index.name == vector_index.NAME or FACETS in index.field_names:
+                self._dataset.prewarm_index(index.name)
 
     def nearest(self, vectors: Vectors, count: int, condition: str | None = None) -> Vectors:
         """The scores of the passages that are truly nearest to each vector, best first: shape (vectors, count).

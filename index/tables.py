@@ -10,7 +10,7 @@ import lancedb
 import pyarrow as pa
 from lancedb.db import DBConnection
 from lancedb.expr import Expr, col
-from lancedb.index import Bitmap, BTree
+from lancedb.index import Bitmap, BTree, LabelList
 from lancedb.table import LanceTable
 
 from index import parts
@@ -39,9 +39,17 @@ def exists(db: DBConnection, name: str) -> bool:
 
 
 def open_or_create(
-    db: DBConnection, name: str, schema: pa.Schema, key: str, indexed: Sequence[str] = (), with_few_values: Sequence[str] = ()
+    db: DBConnection,
+    name: str,
+    schema: pa.Schema,
+    key: str,
+    indexed: Sequence[str] = (),
+    with_few_values: Sequence[str] = (),
+    lists: Sequence[str] = (),
 ) -> LanceTable:
     """The table; if it does not exist yet it is made, with a primary key, BTREE indexes on the `indexed` columns and bitmaps on others.
+
+    In columns of `lists` an index finds the rows that have a value.
 
     Without the declared key two processes that insert the same new key silently make duplicates. So they do when the
     key has a BTREE with rows in it (lancedb 0.40): index the key only where one process at a time writes.
@@ -54,6 +62,8 @@ def open_or_create(
                 table.create_index(column, config=BTree())
             for column in with_few_values:
                 table.create_index(column, config=Bitmap())
+            for column in lists:
+                table.create_index(column, config=LabelList())
     table = open_existing(db, name)
     if key in table.schema.names:
         return table

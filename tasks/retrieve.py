@@ -74,7 +74,8 @@ def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
         raise Conflict(f"release {view.release.number} is served, older than min_release {query.min_release}; try again shortly")
     asked = filters.parse(query.filter, view.release.fields) + filters.parse(query.always)
     # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
-    condition = filters.condition(asked, view.hidden, without_aliases=bool(view.release.aliases) and not asked)
+    without_aliases = bool(view.release.aliases) and not asked
+    condition = filters.condition(asked, view.hidden, without_aliases=without_aliases, with_facets=view.has_facets)
     told_apart = bool(view.release.aliases and (asked or view.hidden))
     vector = embedder.embed_query(query.text) if query.mode != "text" else None
     embedded = perf_counter()

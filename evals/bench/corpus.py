@@ -14,9 +14,10 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from index import schema, tables
-from index.chunks import Chunk, table_name
+from index.chunks import FACETS, Chunk, table_name
 from index.documents import Draft, Entry, content_hash
 from index.embedder import Places, Vectors, bundled_path
+from index.facets import facets
 from index.releases import Release
 from index.store import Store
 from tasks.chunk import Chunker
@@ -198,6 +199,7 @@ def _rows(first: int, passages: Sequence[str], vectors: Vectors, target: pa.Sche
         "text_hash": [digest[32:] for digest in digests],
         "embedded_text": passages,
         "metadata": [f'{{"thousandth": {number % 1000}}}' for number in numbers],
+        FACETS: [facets({"thousandth": number % 1000}) for number in numbers],
         "embedded_at": [datetime.now(UTC)] * count,
     }
     arrays = [pa.array(columns.get(field.name, [None] * count), type=field.type) for field in target if field.name != "vector"]

@@ -140,7 +140,7 @@ def by_vector(view: View, questions: Questions) -> Timed:
 
 def filtered(view: View, vectors: Vectors, asked: dict[str, object]) -> Timed:
     """The 10 nearest among those that match a filter."""
-    condition = filters.condition(filters.parse(asked), [])
+    condition = filters.condition(filters.parse(asked), [], with_facets=view.has_facets)
     truly = view.nearest(vectors, K, condition)
     settings = view.settings.widened(view.share_of(condition)) if view.settings and condition else None
     watch, found = Stopwatch(), []

@@ -57,11 +57,15 @@ def fill(db: DBConnection, generation: str, chunks: list[Chunk]) -> None:
 
 
 def found(db: DBConnection, generation: str, filter_: Mapping[str, Any], hidden: list[str] | None = None) -> list[str]:
-    """The documents that the table finds with the condition, in order of doc_id."""
-    query = tables.open_existing(db, table_name(generation)).search()
-    condition = filters.condition(filters.parse(filter_), hidden or [])
-    rows = (query.where(condition) if condition else query).select(["doc_id"]).limit(1000).to_arrow()
-    return sorted(rows["doc_id"].to_pylist())
+    """The documents that the table finds with the condition, in order of doc_id; the same whether or not it uses facets."""
+    both = []
+    for with_facets in (False, True):
+        query = tables.open_existing(db, table_name(generation)).search()
+        condition = filters.condition(filters.parse(filter_), hidden or [], with_facets=with_facets)
+        rows = (query.where(condition) if condition else query).select(["doc_id"]).limit(1000).to_arrow()
+        both.append(sorted(rows["doc_id"].to_pylist()))
+    assert both[0] == both[1]
+    return both[0]
 
 
 @pytest.fixture(scope="module")

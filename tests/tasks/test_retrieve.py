@@ -1,13 +1,16 @@
 """Retrieval: what may be asked, what comes back, and what a key may see."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from index import filters
 from index.documents import Draft
 from index.embedder import Vectors
 from index.errors import BadRequest, Conflict
+from tasks.publish import Publisher
 from tasks.retrieve import MAX_K, MAX_QUERY_CHARACTERS, Query, retrieve
 from tests.bench import Bench, trusting_tools
 from tests.fakes import HashingEmbedder
@@ -108,3 +111,31 @@ class MuteEmbedder(HashingEmbedder):
 def test_text_mode_needs_no_vector(orchard: Bench):
     found = retrieve(orchard.reader, MuteEmbedder(), Query("apples", mode="text"))
     assert [hit.chunk.doc_id for hit in found.hits] == ["apples"]
+
+
+def test_a_filter_on_metadata_is_answered_by_an_index_before_and_after_folding(bench: Bench):
+    for colour in ("red", "green"):
+        bench.put(colour, f"apples are {colour}", metadata={"colour": colour})
+    for fold in (bench.publisher.table.fold, lambda: None):
+        fold()
+        bench.publisher.publish_maintenance()
+        bench.reader.follow()
+        assert bench.found("apples", filter={"metadata.colour": "red"}) == ["red"]
+        bench.put("late", "apples are late", metadata={"colour": "late"})
+        assert bench.found("apples", filter={"metadata.colour": "late"}) == ["late"]
+    dataset = bench.store.db.open_table(f"chunks_{bench.live.generation}").to_lance()
+    condition = filters.condition(filters.parse({"metadata.colour": "red"}), [], with_facets=True)
+    assert "ScalarIndexQuery" in dataset.scanner(filter=condition).explain_plan()
+
+
+def test_a_table_of_earlier_code_without_facets_is_written_and_filtered_all_the_same(bench: Bench):
+    bench.store.db.open_table(f"chunks_{bench.live.generation}").drop_columns(["facets"])
+    bench.publisher.publish_maintenance()
+    publisher = Publisher(bench.store, bench.tools)
+    publisher.take_over()
+    reader = bench.store.reader()
+    older = replace(bench, publisher=publisher, reader=reader)
+    older.put("red", "apples are red", metadata={"colour": "red"})
+    older.put("green", "apples are green", metadata={"colour": "green"})
+    assert not reader.view().has_facets
+    assert older.found("apples", filter={"metadata.colour": "red"}) == ["red"]
