@@ -1,7 +1,7 @@
-"""A bare ingest loop in a process of its own: `python -m tests.proofs.ingest_loop FOLDER [--dies-after FUNCTION]`.
+"""A bare ingest loop in a process of its own: `python -m tests.proofs.ingest_loop FOLDER [--dies-after FUNCTION] [--folds]`.
 
 It says `ready` once it has taken the index over. With a function (`ChunkTable.upsert`) the process kills itself,
-as `kill -9` would, when that function has returned for the first time.
+as `kill -9` would, when that function has returned for the first time. `--folds`: it folds after each batch.
 """
 
 import argparse
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--dies-after")
+    parser.add_argument("--folds", action="store_true")
     asked = parser.parse_args()
     embedder = HashingEmbedder()
     contract = TrustingContract(embedder.dimensions, embedder.max_tokens)
@@ -51,6 +52,8 @@ def main() -> None:
         while True:
             if not drain.next_batch():
                 sleep(0.005)
+            elif asked.folds:
+                drain.fold()
             drain.fold_if_due()
 
 

@@ -16,7 +16,7 @@ from index.store import open_store
 from tests.bench import Bench
 from tests.proofs.platform import ROOT
 
-KILLS = 30
+KILLS = 100
 DOCUMENTS = 60
 # What a batch does, in order; after the first four nothing is written to a table yet.
 STEPS = [
@@ -24,6 +24,7 @@ STEPS = [
     "ChunkTable.upsert", "ChunkTable.delete", "ChunkTable.ensure_full_text", "Publisher._check", "Ledger.write", "Ledger.bury",
     "ChunkTable.tag", "ReleaseLog._insert", "ReleaseLog.append", "Ledger.mark_released", "Publisher.publish", "Inbox.acknowledge",
 ]  # fmt: skip
+FOLDING = ["optimize", "ChunkTable.fold", "Ledger.fold", "Publisher.publish_maintenance", "Drain.fold"]
 RECOVERY = ["ChunkTable.restore", "Ledger.restore", "Publisher.take_over"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -70,9 +71,9 @@ def interrupted(bench, tmp_path):
     return tmp_path / "index"
 
 
-def killed_after(folder: Path, step: str) -> None:
+def killed_after(folder: Path, step: str, *more: str) -> None:
     """Lets an ingest loop work until it dies at the step."""
-    with start(folder, "--dies-after", step) as process:
+    with start(folder, "--dies-after", step, *more) as process:
         assert process.wait(120) == -signal.SIGKILL, f"{step} was never reached"
 
 
@@ -98,7 +99,19 @@ def test_killed_while_it_cleans_up_after_a_killed_one_nothing_is_lost(interrupte
     assert served(interrupted, BEFORE | AFTER) == exactly(AFTER)
 
 
-def test_killed_thirty_times_at_random_every_document_is_there_once_as_it_was_last_written(tools, embedder, tmp_path):
+@pytest.mark.parametrize("step", FOLDING)
+def test_killed_while_it_folds_readers_see_the_batch_and_the_next_ingester_goes_on(interrupted, tools, embedder, step):
+    killed_after(interrupted, step, "--folds")
+    assert served(interrupted, BEFORE | AFTER) == exactly(AFTER)
+    bench = Bench.open(interrupted, tools, embedder)
+    bench.put("later", "later words")
+    bench.publisher.table.fold()
+    bench.publisher.publish_maintenance()
+    assert served(interrupted, {**BEFORE, **AFTER, "later": ""}) == exactly({**AFTER, "later": "later words"})
+    assert bench.found("new words", mode="text")[0] == "changed"
+
+
+def test_killed_a_hundred_times_at_random_every_document_is_there_once_as_it_was_last_written(tools, embedder, tmp_path):
     chance = random.Random(7)
     folder = tmp_path / "index"
     inbox = open_store(str(folder), folder).inbox
