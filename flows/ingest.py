@@ -3,9 +3,10 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
 from flows.interrupt import Interrupted, Interruptible
@@ -44,6 +45,9 @@ class Drain:
     untidied: int = 0
     _lanes: Lanes = field(init=False)
     _patient: Interruptible = field(init=False)
+    # Retiring releases and listing versions takes a second on a busy day: no batch waits for it.
+    _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="tidy"))
+    _tidying: Future[None] | None = None
     _began: float = 0.0
     _unfinished: bool = False
     _tries: Counter[Lane] = field(default_factory=Counter)
@@ -104,9 +108,9 @@ class Drain:
         for step in (lambda: fold(self.store, self.publisher.table), self.store.ledger.fold, self.publisher.publish_maintenance):
             self._giving_way(step)
         self.untidied += 1
-        if self.untidied >= TIDY_EVERY:
+        if self.untidied >= TIDY_EVERY and (self._tidying is None or self._tidying.done()):
             self.untidied = 0
-            self._giving_way(lambda: tidy(self.store, self.publisher.table, datetime.now(UTC), self.retention))
+            self._tidying = self._aside.submit(self._giving_way, partial(tidy, self.store, self.publisher.table.generation, self.retention))
 
     def unsettle(self) -> None:
         """Something else than a batch may have left the tables unfinished: the last release is restored before they are used again."""

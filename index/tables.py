@@ -19,6 +19,8 @@ from index import parts
 ALL = 2**31 - 1
 # Fragments of this many rows are left alone by folding.
 TAIL_ROWS = 4096
+NEW_ROWS = 256
+MANY_FRAGMENTS = 40
 # Bytes, per process. Where searches are served the whole vector index must fit in: 125 MB a million rows.
 INDEX_CACHE = 256 * 1024 * 1024
 SERVING_CACHE = 1536 * 1024 * 1024
@@ -105,7 +107,10 @@ def fold(table: LanceTable) -> None:
     Only the tail: retained releases keep what a rewrite replaces, so rewriting the whole table each
     time would multiply the disk it takes by the number of releases.
     """
-    table.to_lance().optimize.compact_files(target_rows_per_fragment=TAIL_ROWS, num_threads=1)
+    dataset = table.to_lance()
+    small = sum(fragment.physical_rows < TAIL_ROWS for fragment in dataset.get_fragments())
+    # What came since the last folding becomes one fragment; many of those become one later: else each row would be written again each time.
+    dataset.optimize.compact_files(target_rows_per_fragment=TAIL_ROWS if small > MANY_FRAGMENTS else NEW_ROWS, num_threads=1)
     table.checkout_latest()
     parts.optimize(table.to_lance(), parts.newest_to_merge)
     table.checkout_latest()

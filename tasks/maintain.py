@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from index.chunks import ChunkTable
@@ -11,11 +11,13 @@ from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
 from tasks.fold import fold, make_one
-from tasks.retention import Retention, beyond_budget, needed, retained
+from tasks.retention import Retention, needed, oldest_to_free, retained, spread
 
 # A reader may still be in the middle of a search on a release that was just retired.
 GRACE = timedelta(minutes=2)
 ORIGINALS_GRACE = timedelta(hours=1)
+# Opening a release takes milliseconds, and there may be a thousand: what they share is told from some.
+LOOKED_AT = 16
 _log = logging.getLogger(__name__)
 
 
@@ -51,13 +53,16 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
     return Maintenance(tuple(folded), numbers, freed, _drop_originals(store, now), early_numbers)
 
 
-def tidy(store: Store, table: ChunkTable, now: datetime, rules: Retention | None = None) -> None:
-    """What the ingester does often: retires releases and forgets versions. Each commit and each look lists all versions that there are."""
+def tidy(store: Store, generation: str, rules: Retention) -> None:
+    """What the ingester does often: retires releases and forgets versions. Each commit and each look lists all versions that there are.
+
+    Safe in a thread beside its batches.
+    """
+    now = datetime.now(UTC)
     store.log.refresh()
-    rules = rules or Retention()
     _retire(store, now, rules)
-    _make_room(store, table.generation, now, rules)
-    _clean(store, table)
+    _make_room(store, generation, now, rules)
+    _clean(store, store.existing_chunk_table(generation))
 
 
 def _clean(store: Store, table: ChunkTable) -> int:
@@ -97,15 +102,18 @@ def _make_room(store: Store, generation: str, now: datetime, rules: Retention) -
     budget = rules.budget(newest)
     if footprint.bytes <= budget:
         return []
-    releases = [release for release in _servable(store) if release.generation == generation]
-    files = {release.number: store.at(release).files(footprint) for release in releases}
-    gone = beyond_budget(files, needed(releases, store.log.state, now), budget)
+    releases = {release.number: release for release in _servable(store) if release.generation == generation}
+    kept = needed(list(releases.values()), store.log.state, now)
+    looked_at = {*spread(sorted(releases.keys() - kept), LOOKED_AT), *spread(sorted(releases.keys() & kept), LOOKED_AT)}
+    files = {number: store.at(releases[number]).files(footprint) for number in looked_at}
+    up_to = oldest_to_free(files, kept, footprint.bytes - budget)
+    gone = {number for number in releases if number <= up_to} - kept
     if gone:
         _log.warning(
             "%s takes %.1f GB, %.1f times as much as its newest rows: %d releases are retired before their time, up to %d",
-            *(generation, footprint.bytes / 1e9, footprint.bytes / newest, len(gone), gone[-1]),
+            *(generation, footprint.bytes / 1e9, footprint.bytes / newest, len(gone), up_to),
         )
-    return _reclaim(store, set(gone), partial(needed, now=now))
+    return _reclaim(store, gone, partial(needed, now=now))
 
 
 def _reclaim(store: Store, numbers: set[int], keep: Callable[[Sequence[Release], State], set[int]]) -> list[Release]:

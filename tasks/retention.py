@@ -63,13 +63,13 @@ def needed(releases: Sequence[Release], state: State, now: datetime) -> set[int]
     }
 
 
-def beyond_budget(files: Mapping[int, Mapping[str, int]], kept: set[int], budget: float) -> list[int]:
-    """The oldest releases that must go so that the files of the others take no more than a budget, or as little as can be.
+def oldest_to_free(files: Mapping[int, Mapping[str, int]], kept: set[int], excess: float) -> int:
+    """Up to which release all that are not `kept` must go so that so many bytes become free, or as many as can; 0: none.
 
     Args:
-        files: bytes by file of each release; releases share most of their files.
-        kept: those of them that may not go.
-        budget: bytes.
+        files: bytes by file of the releases, or of some of them; they share most of their files.
+        kept: those that may not go.
+        excess: bytes.
     """
     sizes = {name: size for each in files.values() for name, size in each.items()}
     last_need = {name: number for number in sorted(files) for name in files[number]}
@@ -77,12 +77,18 @@ def beyond_budget(files: Mapping[int, Mapping[str, int]], kept: set[int], budget
     freed = Counter[int]()
     for name, number in last_need.items():
         freed[number] += 0 if name in stays else sizes[name]
-    total, gone, worth = sum(sizes.values()), list[int](), 0
+    up_to = 0
     for number in sorted(set(files) - kept):
-        if total <= budget:
+        if excess <= 0:
             break
-        gone.append(number)
-        total -= freed[number]
         # The last ones may free nothing: they would go for nothing.
-        worth = len(gone) if freed[number] else worth
-    return gone[:worth]
+        up_to = number if freed[number] else up_to
+        excess -= freed[number]
+    return up_to
+
+
+def spread(numbers: Sequence[int], most: int) -> list[int]:
+    """At most so many of the numbers, the first and the last among them, evenly spread."""
+    if len(numbers) <= most:
+        return list(numbers)
+    return [numbers[round(place * (len(numbers) - 1) / (most - 1))] for place in range(most)]
