@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 MB = 1_000_000
-# A part of less than this is merged with whatever comes; merging a megabyte of full text takes a tenth of a second.
-SMALL = MB // 2
+# A part of less than this is merged with whatever comes; merging a megabyte of full text takes a tenth of a second. Each part of a
+# vector index has all centres, 1.5 MB for 1,024 of them.
+SMALL = 2 * MB
 RATIO = 4
 # Between batches no more is rewritten at once.
 MOST = 8 * MB
@@ -19,13 +20,14 @@ SHARE = 0.1
 MANY = 5
 
 
-def newest_to_merge(sizes: Sequence[int]) -> int:
+def newest_to_merge(sizes: Sequence[int], incoming: int) -> int:
     """How many of the newest parts new rows are merged with, between batches; 0: they become a part of their own.
 
     Args:
         sizes: bytes of the parts, oldest first.
+        incoming: about how many bytes the new rows will take.
     """
-    merged = count = 0
+    merged, count = incoming, 0
     for size in reversed(sizes):
         if size > max(SMALL, RATIO * merged) or merged + size > MOST:
             break
@@ -34,23 +36,23 @@ def newest_to_merge(sizes: Sequence[int]) -> int:
     return count
 
 
-def to_make_one(sizes: Sequence[int]) -> int | None:
-    """How many of the newest parts are better made one, however long it takes; None: all is well.
-
-    Args:
-        sizes: bytes of the parts, oldest first.
-    """
+def to_make_one(sizes: Sequence[int], incoming: int) -> int | None:
+    """How many of the newest parts are better made one, however long it takes; None: all is well. `incoming` rows go along."""
+    del incoming
     beside = sum(sizes[1:])
     if beside > SHARE * sum(sizes[:1]):
         return len(sizes)
     return len(sizes) - 1 if len(sizes) > MANY else None
 
 
-def optimize(dataset: Any, plan: Callable[[Sequence[int]], int | None]) -> bool:
+def optimize(dataset: Any, plan: Callable[[Sequence[int], int], int | None]) -> bool:
     """Takes the rows that are in no index into each of them, merged with as many of its parts as the plan says; True if any was due."""
     by_count: defaultdict[int, list[str]] = defaultdict(list)
+    rows = dataset.count_rows()
     for index in dataset.describe_indices():
-        count = plan([part.size_bytes or 0 for part in index.segments])
+        sizes = [part.size_bytes or 0 for part in index.segments]
+        indexed = index.num_rows_indexed
+        count = plan(sizes, max(0, rows - indexed) * sum(sizes) // max(1, indexed))
         if count is not None:
             by_count[count].append(index.name)
     for count, names in by_count.items():
