@@ -20,21 +20,26 @@ from evals.bench.options import Options
 from evals.bench.scale import Questions, Scaled, lifelike
 from evals.bench.serving import recall
 from evals.recall import K
-from flows.ingest import FOLD_EVERY, Drain
 from index.chunks import table_name
 from index.documents import Draft
 from index.embedder import Vectors
 from index.policy import IndexPolicy
 from index.search import Reader
-from index.store import open_store
+from index.store import Store, open_store
+from tasks.batch import run_batch
+from tasks.fold import fold
+from tasks.maintain import tidy
 from tasks.prepare import Tools
 from tasks.publish import Publisher
+from tasks.retention import Retention
 
 PART = "tail"
 ROWS = 50_000
 BATCHES = 60
 DOCUMENTS_PER_BATCH = 200
 QUESTIONS = 400
+# As the ingester does.
+FOLD_EVERY, TIDY_EVERY = 20, 100
 # The API looks for new releases as often.
 FOLLOW_S = 0.05
 SEARCH_EVERY_S = 0.05
@@ -64,25 +69,35 @@ class Course:
     """An index on its way through the batches: as the ingester takes them, searched by another process meanwhile."""
 
     folder: Path
-    drain: Drain
+    store: Store
+    publisher: Publisher
+    tools: Tools
     commits: Stopwatch = field(default_factory=Stopwatch)
     folds: Stopwatch = field(default_factory=Stopwatch)
     ended: list[float] = field(default_factory=list)
     taken: int = 0
 
-    def take(self, batches: int, fold: bool) -> None:
+    def take(self, batches: int, *, folding: bool) -> None:
         """So many batches from the inbox to a release each, folded now and then as the ingester does, or not at all."""
         rng = np.random.default_rng(self.taken)
         for number in progress.steps("batches", range(batches)):
-            self.drain.store.inbox.accept(drafts(f"{self.taken}-{number}", rng))
             with self.commits:
-                while not self.drain.store.inbox.is_empty():
-                    self.drain.next_batch()
-            if fold and self.drain.unfolded >= FOLD_EVERY:
+                writes = self.store.inbox.accept(drafts(f"{self.taken}-{number}", rng))
+                run_batch(self.store, self.publisher, self.tools, writes)
+                self.store.inbox.acknowledge(segment.name for segment in self.store.inbox.segments())
+            if folding and (number + 1) % FOLD_EVERY == 0:
                 with self.folds:
-                    self.drain.fold()
+                    self.fold()
+            if folding and (number + 1) % TIDY_EVERY == 0:
+                tidy(self.store, self.publisher.table.generation, Retention())
             self.ended.append(monotonic())
         self.taken += batches
+
+    def fold(self) -> None:
+        """What the ingester does now and then."""
+        fold(self.store, self.publisher.table)
+        self.store.ledger.fold()
+        self.publisher.publish_maintenance()
 
 
 def tail(options: Options) -> list[Figure]:
@@ -106,13 +121,13 @@ def measured(
     rest = list(times(Case(PART, f"{rows:,} rows at rest"), quiet.result()))
     course = opened(folder, vectors)
     with searched(folder, asked.vectors) as cared:
-        course.take(batches, fold=True)
+        course.take(batches, folding=True)
     care = Case(PART, f"{batches} batches of {DOCUMENTS_PER_BATCH}, folded as it is shipped")
     figures = [*rest, *during(care, cared.result(), course, rest), *state(care, course, asked)]
-    course.drain.fold()
+    course.fold()
     alone = opened(folder, vectors, taken=batches)
     with searched(folder, asked.vectors) as neglected:
-        alone.take(batches, fold=False)
+        alone.take(batches, folding=False)
     neglect = Case(PART, "as many that are never folded")
     return [*figures, *during(neglect, neglected.result(), alone, rest), *state(neglect, alone, asked)]
 
@@ -124,7 +139,7 @@ def opened(folder: Path, vectors: Lifelike, taken: int = 0) -> Course:
     tools = Tools(Drawn(vectors), bare.chunker, bare.contract, near_duplicate=0.0)
     publisher = Publisher(store, tools)
     publisher.take_over()
-    return Course(folder, Drain(store, publisher, tools, lambda: False, sleep), taken=taken)
+    return Course(folder, store, publisher, tools, taken=taken)
 
 
 def drafts(name: str, rng: np.random.Generator) -> list[Draft]:
@@ -202,7 +217,7 @@ def during(case: Case, found: Searches, course: Course, rest: Sequence[Figure]) 
 
 def state(case: Case, course: Course, questions: Questions) -> Iterator[Figure]:
     """What the last release holds: rows outside of the index, recall; and the disk."""
-    store, table = course.drain.store, course.drain.publisher.table
+    store, table = course.store, course.publisher.table
     view = store.head(table.generation)
     if index := view.vector_index:
         yield case.figure("rows outside of the index", index.unindexed, "rows")
