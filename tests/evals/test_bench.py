@@ -185,7 +185,7 @@ def test_an_index_is_made_tuned_and_served_in_a_process_of_its_own(tmp_path: Pat
     assert served.vector.recall >= 0.9
     assert served.filtered["0.1 %"].recall == 1.0
     assert made.store.reader().view().share_of("json_get_string(metadata, 'thousandth') = '7'") == pytest.approx(3 / 3_100)
-    figures = {(figure.case, figure.metric): figure for figure in [*of_making(made, 3_000, 1), *of_serving(served, 3_000)]}
+    figures = {(figure.case, figure.metric): figure for figure in [*of_making(made, "3,000 rows", 1), *of_serving(served, "3,000 rows")]}
     assert figures["3,000 rows, by vector", "p50"].baseline == "3,000 rows, every row"
 
 
