@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 _INDICES = "_indices"
@@ -30,14 +31,17 @@ class Footprint:
 
 
 def footprint(dataset: Any) -> Footprint:
-    """The files of the dataset's table, in a folder or an object store, of whichever version."""
+    """The files of the dataset's table, of whichever version; raises `OSError` when they can't be listed."""
     uri = str(dataset.uri)
     store = from_url(uri if "://" in uri else Path(uri).absolute().as_uri())
     files: dict[str, int] = {}
-    for page in obstore.list(store):
-        for item in page:
-            name = _whole(item["path"])
-            files[name] = files.get(name, 0) + item["size"]
+    try:
+        for page in obstore.list(store):
+            for item in page:
+                name = _whole(item["path"])
+                files[name] = files.get(name, 0) + item["size"]
+    except BaseError as error:
+        raise OSError(f"the files of {uri} can't be listed: {type(error).__name__}") from error
     return Footprint(files)
 
 
