@@ -65,7 +65,8 @@ def is_due(shape: Shape, rows: int, measured: Recall, policy: IndexPolicy) -> bo
     """Whether the settings should be looked for anew."""
     if shape.tuning is None or rows >= shape.tuning["rows"] * policy.retune_growth:
         return True
-    return (measured.recall.low or 0.0) < policy.recall_target and bool(shape.tuning["reached"])
+    # The mean, not the lower end that settings are chosen by: another sample of questions must not bring others each night.
+    return (measured.recall.mean or 0.0) < policy.recall_target and bool(shape.tuning["reached"])
 
 
 def note(store: Store, generation: str, rows: int, tuning: Tuning) -> None:
