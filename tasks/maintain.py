@@ -110,8 +110,8 @@ def _make_room(store: Store, generation: str, now: datetime, rules: Retention) -
     gone = {number for number in releases if number <= up_to} - kept
     if gone:
         _log.warning(
-            "%s takes %.1f GB, %.1f times as much as its newest rows: %d releases are retired before their time, up to %d",
-            *(generation, footprint.bytes / 1e9, footprint.bytes / newest, len(gone), up_to),
+            "%s takes %.1f GB, its newest rows %.1f GB of it: %d releases are retired before their time, up to %d",
+            *(generation, footprint.bytes / 1e9, newest / 1e9, len(gone), up_to),
         )
     return _reclaim(store, gone, partial(needed, now=now))
 
