@@ -1,6 +1,7 @@
 """What hundreds of batches do to searches of a large index: folded as it is shipped, and never folded."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from time import monotonic, sleep
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -36,19 +38,19 @@ from tasks.retention import Retention
 PART = "tail"
 ROWS = 50_000
 BATCHES = 60
-DOCUMENTS_PER_BATCH = 200
+# Never folded, more of them would take hours on a large index.
+NEGLECTED = 60
 QUESTIONS = 400
-# As the ingester does.
-FOLD_EVERY, TIDY_EVERY = 20, 100
+NICENESS = 10  # of the ingester
 # The API looks for new releases as often.
 FOLLOW_S = 0.05
 SEARCH_EVERY_S = 0.05
-QUIET_S = 30.0
 COMPARED = 50  # questions whose true nearest are looked for at the end
 EDGE = 20  # batches at each end whose commits are compared
 
 # When a search was due, and the seconds from then until its end.
 Searches = list[tuple[float, float]]
+Done = TypeVar("Done")
 
 
 class Drawn(corpus.HashingEmbedder):
@@ -64,44 +66,27 @@ class Drawn(corpus.HashingEmbedder):
         return self._vectors.draw(len(texts), self._rng)
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Passages of a batch, batches between two foldings and between two tidyings; searches before it begins. As the ingester does."""
+
+    passages: int = 200
+    fold_every: int = 20
+    tidy_every: int = 100
+    quiet_s: float = 30.0
+
+
 @dataclass(slots=True)
 class Course:
-    """An index on its way through the batches: as the ingester takes them, searched by another process meanwhile."""
+    """When the batches ended, what they took, and what the foldings between them took."""
 
-    folder: Path
-    store: Store
-    publisher: Publisher
-    tools: Tools
     commits: Stopwatch = field(default_factory=Stopwatch)
     folds: Stopwatch = field(default_factory=Stopwatch)
     ended: list[float] = field(default_factory=list)
-    taken: int = 0
-
-    def take(self, batches: int, *, folding: bool) -> None:
-        """So many batches from the inbox to a release each, folded now and then as the ingester does, or not at all."""
-        rng = np.random.default_rng(self.taken)
-        for number in progress.steps("batches", range(batches)):
-            with self.commits:
-                writes = self.store.inbox.accept(drafts(f"{self.taken}-{number}", rng))
-                run_batch(self.store, self.publisher, self.tools, writes)
-                self.store.inbox.acknowledge(segment.name for segment in self.store.inbox.segments())
-            if folding and (number + 1) % FOLD_EVERY == 0:
-                with self.folds:
-                    self.fold()
-            if folding and (number + 1) % TIDY_EVERY == 0:
-                tidy(self.store, self.publisher.table.generation, Retention())
-            self.ended.append(monotonic())
-        self.taken += batches
-
-    def fold(self) -> None:
-        """What the ingester does now and then."""
-        fold(self.store, self.publisher.table)
-        self.store.ledger.fold()
-        self.publisher.publish_maintenance()
 
 
 def tail(options: Options) -> list[Figure]:
-    """`docs` batches of 200 passages on `rows` rows, folded as it is shipped, then as many that are never folded.
+    """`docs` batches of 200 passages on `rows` rows, folded as it is shipped, then some that are never folded.
 
     Another process searches by vector, 20 times a second, and follows the releases. Goals: p99 of searches while batches come
     within twice that of the folded index at rest, and commits that take as long at the end as at the start.
@@ -111,40 +96,77 @@ def tail(options: Options) -> list[Figure]:
 
 
 def measured(
-    folder: Path, vectors: Lifelike, rows: int, batches: int, policy: IndexPolicy | None = None, quiet_s: float = QUIET_S
+    folder: Path, vectors: Lifelike, rows: int, batches: int, policy: IndexPolicy | None = None, pace: Pace | None = None
 ) -> list[Figure]:
     """The figures of an index that is made in this folder."""
+    pace = pace or Pace()
     made = Scaled.make(folder, vectors, rows, QUESTIONS, policy)
     asked = made.questions
     with searched(folder, asked.vectors) as quiet:
-        sleep(quiet_s)
+        sleep(pace.quiet_s)
     rest = list(times(Case(PART, f"{rows:,} rows at rest"), quiet.result()))
-    course = opened(folder, vectors)
     with searched(folder, asked.vectors) as cared:
-        course.take(batches, folding=True)
-    care = Case(PART, f"{batches} batches of {DOCUMENTS_PER_BATCH}, folded as it is shipped")
-    figures = [*rest, *during(care, cared.result(), course, rest), *state(care, course, asked)]
-    course.fold()
-    alone = opened(folder, vectors, taken=batches)
+        course = in_background(take, folder, vectors, "folded", batches, pace, folding=True)
+    care = Case(PART, f"{batches} batches of {pace.passages}, folded as it is shipped")
+    figures = [*rest, *during(care, cared.result(), course, rest), *state(care, folder, made.store, asked)]
+    in_background(fold_again, folder, vectors)
+    batches = min(batches, NEGLECTED)
     with searched(folder, asked.vectors) as neglected:
-        alone.take(batches, folding=False)
-    neglect = Case(PART, "as many that are never folded")
-    return [*figures, *during(neglect, neglected.result(), alone, rest), *state(neglect, alone, asked)]
+        course = in_background(take, folder, vectors, "never-folded", batches, pace, folding=False)
+    neglect = Case(PART, f"{batches} batches of {pace.passages} that are never folded")
+    return [*figures, *during(neglect, neglected.result(), course, rest), *state(neglect, folder, made.store, asked)]
 
 
-def opened(folder: Path, vectors: Lifelike, taken: int = 0) -> Course:
+def in_background(step: Callable[..., Done], *given: Any, **named: Any) -> Done:
+    """What the step returns in a process of its own, which gives way to searches as the ingester does."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=os.nice, initargs=(NICENESS,)) as process:
+        return process.submit(step, *given, **named).result()
+
+
+def take(folder: Path, vectors: Lifelike, name: str, batches: int, pace: Pace, *, folding: bool) -> Course:
+    """So many batches from the inbox to a release each, folded now and then as the ingester does, or not at all."""
+    store, publisher, tools = opened(folder, vectors)
+    course, rng = Course(), np.random.default_rng(len(name))
+    for number in progress.steps("batches", range(1, batches + 1)):
+        with course.commits:
+            writes = store.inbox.accept(drafts(f"{name}-{number}", pace.passages, rng))
+            run_batch(store, publisher, tools, writes)
+            store.inbox.acknowledge(segment.name for segment in store.inbox.segments())
+        if folding and number % pace.fold_every == 0:
+            with course.folds:
+                fold_and_publish(store, publisher)
+        if folding and number % pace.tidy_every == 0:
+            tidy(store, publisher.table.generation, Retention())
+        course.ended.append(monotonic())
+    return course
+
+
+def fold_again(folder: Path, vectors: Lifelike) -> None:
+    """Takes in what came after the last folding."""
+    store, publisher, _ = opened(folder, vectors)
+    fold_and_publish(store, publisher)
+
+
+def fold_and_publish(store: Store, publisher: Publisher) -> None:
+    """What the ingester does now and then."""
+    fold(store, publisher.table)
+    store.ledger.fold()
+    publisher.publish_maintenance()
+
+
+def opened(folder: Path, vectors: Lifelike) -> tuple[Store, Publisher, Tools]:
     """The index in a folder, taken over by an ingester."""
     store = open_store(str(folder), folder)
     bare = corpus.tools(vectors.dimensions)
     tools = Tools(Drawn(vectors), bare.chunker, bare.contract, near_duplicate=0.0)
     publisher = Publisher(store, tools)
     publisher.take_over()
-    return Course(folder, store, publisher, tools, taken=taken)
+    return store, publisher, tools
 
 
-def drafts(name: str, rng: np.random.Generator) -> list[Draft]:
+def drafts(name: str, passages: int, rng: np.random.Generator) -> list[Draft]:
     """Documents of one passage each."""
-    texts = corpus.texts(DOCUMENTS_PER_BATCH, rng, 30)
+    texts = corpus.texts(passages, rng, 30)
     return [Draft(f"{name}-{number}", content=text.encode()) for number, text in enumerate(texts)]
 
 
@@ -215,15 +237,16 @@ def during(case: Case, found: Searches, course: Course, rest: Sequence[Figure]) 
         yield case.figure("folding, the longest", max(course.folds.seconds), "s")
 
 
-def state(case: Case, course: Course, questions: Questions) -> Iterator[Figure]:
+def state(case: Case, folder: Path, store: Store, questions: Questions) -> Iterator[Figure]:
     """What the last release holds: rows outside of the index, recall; and the disk."""
-    store, table = course.store, course.publisher.table
-    view = store.head(table.generation)
+    store.log.refresh()
+    generation = store.log.get(store.log.state.newest).generation
+    view = store.head(generation)
     if index := view.vector_index:
         yield case.figure("rows outside of the index", index.unindexed, "rows")
         yield case.figure("parts of the index", len(view.index_segments), "")
     asked = questions.vectors[:COMPARED]
     found = [[hit.score for hit in view.by_vector(vector, K, None)] for vector in asked]
     yield case.figure(f"recall@{K}", recall(found, view.nearest(asked, K)), "")
-    size = footprint([course.folder / f"{table_name(table.generation)}.lance"])
+    size = footprint([folder / f"{table_name(generation)}.lance"])
     yield case.figure("disk", size.bytes / 1e9, "GB")

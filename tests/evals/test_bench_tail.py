@@ -9,14 +9,13 @@ from index.policy import IndexPolicy
 
 
 @pytest.mark.slow
-def test_searches_while_batches_come_are_compared_with_those_at_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name, value in {"DOCUMENTS_PER_BATCH": 5, "QUESTIONS": 10, "FOLD_EVERY": 3}.items():
-        monkeypatch.setattr(tail, name, value)
+def test_searches_while_batches_come_are_compared_with_those_at_rest(tmp_path: Path):
     rng = np.random.default_rng(0)
     vectors = Lifelike(corpus.unit(rng.standard_normal((500, 384))))
-    found = tail.measured(tmp_path, vectors, 1_200, 4, IndexPolicy(flat_below=1_000), quiet_s=0.5)
+    pace = tail.Pace(passages=5, fold_every=3, tidy_every=4, quiet_s=0.5)
+    found = tail.measured(tmp_path, vectors, 1_200, 4, IndexPolicy(flat_below=1_000), pace)
     figures = {(figure.case, figure.metric): figure for figure in found}
-    rest, care, neglect = "1,200 rows at rest", "4 batches of 5, folded as it is shipped", "as many that are never folded"
+    rest, care, neglect = "1,200 rows at rest", "4 batches of 5, folded as it is shipped", "4 batches of 5 that are never folded"
     assert figures[rest, "searches p50"].value > 0
     assert figures[care, "searches p99"].baseline == rest
     assert figures[care, "rows outside of the index"].value == 5
