@@ -13,13 +13,13 @@ import numpy as np
 from evals.capacity import Forecast, Situation, forecast, growth
 from evals.recall import K, known_items
 from evals.sizes import measured, sizes_of
+from index import vector_index
 from index.embedder import Embedder, Vectors
 from index.policy import IndexPolicy
 from index.search import View
 from index.store import Store
 
 QUESTIONS = 400
-FLOAT_BYTES = 4
 
 
 def assess(
@@ -55,7 +55,7 @@ def situation(store: Store, view: View, questions: Vectors) -> Situation:
         p95_ms=p95_ms(view, questions),
         tail=index.unindexed if index else 0,
         made_for=shape.rows if shape and index else None,
-        vector_bytes=FLOAT_BYTES * view.release.dimensions,
+        vector_bytes=vector_index.stored_bytes(view.vector_column),
         memory=memory_available(),
         disk=shutil.disk_usage(store.folder).free,
     )

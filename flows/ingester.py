@@ -78,7 +78,8 @@ def make_tools(settings: Settings, stop: Event) -> Tools:
                 sys.exit()
     chunker = chunker_for(embedder, settings.chunk_tokens)
     contract = Contract(embedder.dimensions, embedder.max_tokens, thresholds(settings.contract))
-    return Tools(embedder, chunker, contract, near_duplicate=settings.near_duplicate)
+    policy = index_policy(settings.index_policy)
+    return Tools(embedder, chunker, contract, near_duplicate=settings.near_duplicate, vector_bits=policy.vector_bits)
 
 
 def run(drain: Drain, rebuilding: Rebuilding, recorder: Recorder, settings: Settings, stop: Event) -> None:

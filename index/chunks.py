@@ -18,6 +18,7 @@ from index import schema, tables, vector_index
 from index.embedder import Embedder, Vectors
 from index.facets import facets
 from index.vector_index import VectorIndex
+from index.vectors import FULL_PRECISION, HALF_PRECISION
 
 FULL_TEXT_COLUMN = "embedded_text"
 FACETS = "facets"
@@ -71,9 +72,10 @@ class Chunk:
     duplicate_of: str | None = None
 
 
-def generation_name(embedder: Embedder, chunker_fingerprint: str) -> str:
-    """The generation that this embedder and chunker make."""
-    return f"{embedder.fingerprint}_{chunker_fingerprint}"
+def generation_name(embedder: Embedder, chunker_fingerprint: str, vector_bits: int) -> str:
+    """The generation that this embedder and chunker make, with vectors stored in so many bits a number."""
+    name = f"{embedder.fingerprint}_{chunker_fingerprint}"
+    return name if vector_bits == FULL_PRECISION else f"{name}_{vector_bits}"
 
 
 def table_name(generation: str) -> str:
@@ -84,14 +86,18 @@ def table_name(generation: str) -> str:
 class ChunkTable:
     """The rows of one generation. Only the holder of its lease may call the writing methods."""
 
-    def __init__(self, db: DBConnection, generation: str, dimensions: int) -> None:
+    def __init__(self, db: DBConnection, generation: str, dimensions: int, vector_bits: int = HALF_PRECISION) -> None:
+        """Opens the table; one that is made now has vectors of so many dimensions and bits a number."""
         self.generation = generation
-        target = schema.chunks(dimensions)
+        target = schema.chunks(dimensions, vector_bits)
         self._table: LanceTable = tables.open_or_create(
             db, table_name(generation), target, "chunk_id", ("chunk_id", "doc_id", "text_hash"), FILTERED, (FACETS,)
         )
         # A table of earlier code lacks the facets: its filters read the metadata of each row.
-        self._schema = pa.schema([column for column in target if column.name in self._table.schema.names])
+        # Its vectors stay as they are, whatever those of a new one would be.
+        stored = self._table.schema
+        target = target.set(target.get_field_index(vector_index.COLUMN), stored.field(vector_index.COLUMN))
+        self._schema = pa.schema([column for column in target if column.name in stored.names])
 
     @property
     def version(self) -> int:
@@ -102,6 +108,11 @@ class ChunkTable:
     def count(self) -> int:
         """Rows at the head."""
         return int(self._table.count_rows())
+
+    @property
+    def vector_bytes(self) -> int:
+        """What one vector takes."""
+        return vector_index.stored_bytes(self._schema.field(vector_index.COLUMN))
 
     def of_documents(self, doc_ids: Sequence[str]) -> dict[str, tuple[Chunk, ...]]:
         """The chunks at the head by document; documents without any are missing."""
@@ -233,5 +244,6 @@ def to_arrow(chunks: Sequence[Chunk], vectors: Mapping[str, Vectors], target: pa
     columns["metadata"] = [json.dumps(chunk.metadata, sort_keys=True) for chunk in chunks]
     columns[FACETS] = [facets(chunk.metadata) for chunk in chunks]
     columns["embedded_at"] = [now] * len(chunks)
-    columns["vector"] = [vectors[chunk.text_hash] for chunk in chunks]
+    numbers = target.field(vector_index.COLUMN).type.value_type.to_pandas_dtype()
+    columns["vector"] = [vectors[chunk.text_hash].astype(numbers) for chunk in chunks]
     return pa.table({name: pa.array(columns[name], type=target.field(name).type) for name in target.names}, schema=target)

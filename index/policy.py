@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from math import ceil, log2, sqrt
 from pathlib import Path
 
+from index.errors import Misconfigured
 from index.overrides import overridden
+from index.vectors import FULL_PRECISION, HALF_PRECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class IndexPolicy:
         flat_below: rows below which every search looks at each of them: exact, and quick enough.
         partitions: of the index; 0: the power of two next to the square root of the rows.
         bits: of each dimension in the index, at least 1 (RaBitQ: Gao and Long, SIGMOD 2024).
+        vector_bits: of each number of a stored vector, 16 or 32; with another one a new generation is made.
         sampled_per_partition: vectors that the centres of the partitions are trained on.
         retrain_growth: the index is made anew when there are so many times the rows that it was made for.
         recall_target: recall@10 that the search settings must reach, at the lower end of its 95 % interval.
@@ -24,6 +27,7 @@ class IndexPolicy:
     flat_below: int = 25_000
     partitions: int = 0
     bits: int = 2
+    vector_bits: int = HALF_PRECISION
     sampled_per_partition: int = 64
     retrain_growth: float = 2.0
     recall_target: float = 0.95
@@ -74,4 +78,7 @@ def untuned(partitions: int) -> SearchSettings:
 
 def index_policy(file: Path | None) -> IndexPolicy:
     """That of a TOML file, and the defaults of what it leaves out; raises `Misconfigured` when it can't be used."""
-    return overridden(IndexPolicy, file, "GROUNDWORK_INDEX_POLICY")
+    policy = overridden(IndexPolicy, file, "GROUNDWORK_INDEX_POLICY")
+    if policy.vector_bits not in (HALF_PRECISION, FULL_PRECISION):
+        raise Misconfigured(f"GROUNDWORK_INDEX_POLICY: vector_bits = {policy.vector_bits} is not {HALF_PRECISION} or {FULL_PRECISION}")
+    return policy

@@ -2,15 +2,18 @@
 
 import pyarrow as pa
 
+from index.vectors import FULL_PRECISION, HALF_PRECISION
+
 TIME = pa.timestamp("us", tz="UTC")
+NUMBERS = {HALF_PRECISION: pa.float16(), FULL_PRECISION: pa.float32()}
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
 
-def chunks(dimensions: int) -> pa.Schema:
-    """One passage a row; all that a search hit shows is in it."""
+def chunks(dimensions: int, vector_bits: int) -> pa.Schema:
+    """One passage a row; all that a search hit shows is in it. The numbers of a vector have 16 or 32 bits."""
     return pa.schema(
         [
             _required("chunk_id", pa.string()),
@@ -33,7 +36,7 @@ def chunks(dimensions: int) -> pa.Schema:
             pa.field("metadata", pa.json_(pa.utf8())),
             pa.field("facets", pa.list_(pa.string())),
             _required("embedded_at", TIME),
-            _required("vector", pa.list_(pa.float32(), dimensions)),
+            _required("vector", pa.list_(NUMBERS[vector_bits], dimensions)),
         ]
     )
 

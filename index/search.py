@@ -118,6 +118,8 @@ class View:
 
         Minus infinity where there are fewer passages. Reads every vector that matches once, a slice after the other.
         """
+        # As a search compares them: a question is rounded as the stored vectors are.
+        vectors = vectors.astype(self.vector_column.type.value_type.to_pandas_dtype()).astype(np.float32)
         best = np.full((len(vectors), count), -np.inf, dtype=np.float32)
         for batch in self.vector_batches(condition):
             stored = np.asarray(batch["vector"].flatten(), dtype=np.float32).reshape(batch.num_rows, -1)
@@ -135,6 +137,11 @@ class View:
         """The texts of some passages from all over the release, in no order."""
         rows = self._dataset.sample(min(count, self.release.rows), columns=["text"])
         return [str(text) for text in rows["text"].to_pylist()]
+
+    @property
+    def vector_column(self) -> pa.Field:
+        """How its vectors are stored."""
+        return self._dataset.schema.field(vector_index.COLUMN)
 
     def bytes_per_row(self) -> float:
         """What a row takes on disk, its part of the indexes not included."""

@@ -17,6 +17,7 @@ from index.originals import Originals
 from index.rebuilds import Rebuilt
 from index.releases import Release, ReleaseLog
 from index.search import Reader, View
+from index.vectors import HALF_PRECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class Store:
     forecasts: Forecasts
     index_cache: int
 
-    def chunk_table(self, generation: str, dimensions: int) -> ChunkTable:
+    def chunk_table(self, generation: str, dimensions: int, vector_bits: int = HALF_PRECISION) -> ChunkTable:
         """The rows of one generation; made on first use."""
-        return ChunkTable(self.db, generation, dimensions)
+        return ChunkTable(self.db, generation, dimensions, vector_bits)
 
     def existing_chunk_table(self, generation: str) -> ChunkTable:
         """The rows of a generation that some release has."""

@@ -29,8 +29,7 @@ class Subsample:
     def of(cls, view: View, rows: int, folder: Path) -> "Subsample":
         """About so many rows of a view, copied into an empty folder; nothing but what is copied at once is held in memory."""
         connection = tables.connect(str(folder))
-        schema = pa.schema([pa.field("vector", pa.list_(pa.float32(), view.release.dimensions), nullable=False)])
-        drawn = pa.RecordBatchReader.from_batches(schema, _drawn(view, rows / max(1, view.release.rows)))
+        drawn = pa.RecordBatchReader.from_batches(pa.schema([view.vector_column]), _drawn(view, rows / max(1, view.release.rows)))
         return cls(cast(LanceTable, connection.create_table(NAME, data=drawn)), view, folder)
 
     def count(self) -> int:

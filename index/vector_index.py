@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 from lancedb.table import LanceTable
 
 from index.vectors import Vectors
@@ -37,6 +38,11 @@ def describe(dataset: Any) -> VectorIndex | None:
 def segments(dataset: Any) -> frozenset[str]:
     """The ids of the parts that the index has; empty when there is none."""
     return frozenset(part.uuid for index in dataset.describe_indices() if index.name == NAME for part in index.segments)
+
+
+def stored_bytes(column: pa.Field) -> int:
+    """What one vector of the column takes."""
+    return int(column.type.list_size * column.type.value_type.bit_width // 8)
 
 
 def sample(dataset: Any, count: int) -> Vectors:

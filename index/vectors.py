@@ -1,9 +1,12 @@
-"""Vectors: float32, of norm 1."""
+"""Vectors: float32, of norm 1. They are stored in half of the bits, or in all."""
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
+# Bits of each number of a stored vector.
+HALF_PRECISION = 16
+FULL_PRECISION = 32
 # Where in a list of texts some of them stand.
 Places = npt.NDArray[np.int64]
 

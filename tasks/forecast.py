@@ -13,6 +13,7 @@ from index.embedder import Embedder
 from index.errors import Rejected
 from index.stamps import Stamps
 from index.store import Store
+from index.vectors import HALF_PRECISION
 from tasks.chunk import Chunker, chunker_for
 from tasks.compare import Changes, Comparison, needs_confirmation
 from tasks.formats.parsed import Parsed
@@ -82,7 +83,9 @@ def forecast(
             doubtful += comparison.doubtful(piece, stamps.of([item.doc_id for item in piece]))
         random.Random(0).shuffle(doubtful)  # noqa: S311 - a fair sample, the same each time
         chunker = chunker_for(embedder, chunk_tokens)
-        meter = Meter(parsers, chunker, embedder.dimensions, _newest_table(store), cost)
+        table = _newest_table(store)
+        vector_bytes = table.vector_bytes if table else embedder.dimensions * HALF_PRECISION // 8
+        meter = Meter(parsers, chunker, vector_bytes, table, cost)
         measured = 0
         until = perf_counter() + budget_s
         for start in range(0, len(doubtful), PORTION):
@@ -102,7 +105,7 @@ class Meter:
 
     parsers: Parsers
     chunker: Chunker
-    dimensions: int
+    vector_bytes: int
     table: ChunkTable | None
     cost: Cost
 
@@ -116,7 +119,7 @@ class Meter:
         self.cost.texts |= new - set(self.table.vectors_of(sorted(new)) if self.table else ())
         self.cost.size += sum(len(draft.content) for draft in drafts)
         self.cost.chunks += len(texts)
-        self.cost.disk_bytes += int((sum(2 * length for _, length in texts) + len(texts) * self.dimensions * 4) * INDEX_OVERHEAD)
+        self.cost.disk_bytes += int((sum(2 * length for _, length in texts) + len(texts) * self.vector_bytes) * INDEX_OVERHEAD)
 
     def _texts(self, draft: Draft, parsed: Parsed | Rejected) -> list[tuple[str, int]]:
         """Hash and length in bytes of each text that would be embedded; none for what would be quarantined."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from index.arrivals import Arrival, Kind
-from index.chunks import Chunk, ChunkTable
+from index.chunks import Chunk, ChunkTable, generation_name
 from index.documents import Entry, Write
 from index.embedder import Embedder, Vectors
 from index.errors import Rejected
 from index.store import Store
+from index.vectors import HALF_PRECISION
 from tasks.aliases import Folding, find_aliases
 from tasks.chunk import Chunker
 from tasks.dedupe import Canonicals
@@ -25,7 +26,8 @@ from tasks.validate import Contract, Failure
 class Tools:
     """What turns documents into vectors; made once per process.
 
-    A document that resembles another one by at least `near_duplicate` (0 to 1) becomes its alias; 0: none does.
+    A document that resembles another one by at least `near_duplicate` (0 to 1) becomes its alias; 0: none does. Numbers of
+    stored vectors have `vector_bits`.
     """
 
     embedder: Embedder
@@ -33,6 +35,12 @@ class Tools:
     contract: Contract
     parsers: Parsers = field(default_factory=Parsers)
     near_duplicate: float = 0.85
+    vector_bits: int = HALF_PRECISION
+
+    @property
+    def generation(self) -> str:
+        """The name of the generation that they make."""
+        return generation_name(self.embedder, self.chunker.fingerprint, self.vector_bits)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from index.arrivals import Arrival
-from index.chunks import ChunkTable, generation_name
+from index.chunks import ChunkTable
 from index.errors import BatchFailed, Misconfigured
 from index.releases import COMPACT_EVERY, Release
 from index.store import Store
@@ -24,12 +24,12 @@ class Publisher:
         self._store = store
         self._tools = tools
         store.log.refresh()
-        generation = generation_name(tools.embedder, tools.chunker.fingerprint)
+        generation = tools.generation
         if store.log.state.newest:
             newest = store.log.get(store.log.state.newest)
             _check_embedder(newest, tools)
             generation = newest.generation
-        self.table: ChunkTable = store.chunk_table(generation, tools.embedder.dimensions)
+        self.table: ChunkTable = store.chunk_table(generation, tools.embedder.dimensions, tools.vector_bits)
         self.canonicals = Canonicals(store.ledger.canonicals() if tools.near_duplicate else ())
         self._base = 0
 
@@ -49,7 +49,7 @@ class Publisher:
             return self._release(self._store.ledger.version, {}, {"rows": "ok"})
         newest = self._store.log.get(self._store.log.state.newest)
         if newest.generation != self.table.generation:
-            self.table = self._store.chunk_table(newest.generation, newest.dimensions)
+            self.table = self._store.existing_chunk_table(newest.generation)
         self._base = self.table.restore(newest.version)
         self._store.ledger.restore(newest.ledger_version)
         self._store.ledger.mark_released(newest.ledger_version)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
-from index.chunks import Chunk, ChunkTable, generation_name
+from index.chunks import Chunk, ChunkTable
 from index.documents import Draft, Entry, Write
 from index.embedder import Vectors
 from index.errors import BatchFailed
@@ -49,10 +49,12 @@ class Rebuild:
 
     def __post_init__(self) -> None:
         """Makes the new tables, or opens those of an earlier try, and shuts out a paused writer that may still hold them."""
-        generation = generation_name(self.tools.embedder, self.tools.chunker.fingerprint)
-        self._target = self.store.chunk_table(generation, self.tools.embedder.dimensions)
+        self._target = self._open()
         self._target.restore(self._target.version)
-        self._rebuilt = self.store.rebuilt(generation)
+        self._rebuilt = self.store.rebuilt(self._target.generation)
+
+    def _open(self) -> ChunkTable:
+        return self.store.chunk_table(self.tools.generation, self.tools.embedder.dimensions, self.tools.vector_bits)
 
     def step(self, seconds: float) -> Release | None:
         """Does one piece, in about so many seconds; the release that serves the new generation, once nothing is left to do.
@@ -140,9 +142,8 @@ class Rebuild:
         if self._indexing is None:
             if not is_due(self._target, self._target.count(), self.store.log.shape(self._target.generation), self.policy):
                 return True
-            table = self.store.chunk_table(self._target.generation, self.tools.embedder.dimensions)
             pool = ThreadPoolExecutor(1, thread_name_prefix="index")
-            self._indexing = pool.submit(reindex, self.store, table, self.policy)
+            self._indexing = pool.submit(reindex, self.store, self._open(), self.policy)
             pool.shutdown(wait=False)
         wait([self._indexing], timeout=PAUSE_S)
         if self._indexing.done():
@@ -167,12 +168,14 @@ class Rebuild:
 
 def needed(store: Store, publisher: Publisher, tools: Tools, policy: IndexPolicy | None = None) -> Rebuild | None:
     """The rebuild that brings the index to these tools; None when they made it. What an earlier one left, for others, is dropped."""
-    generation = generation_name(tools.embedder, tools.chunker.fingerprint)
+    generation = tools.generation
     servable = {release.generation for release in store.log.all() if release.status != "reclaimed"}
     store.drop_generations_but(servable | {generation, publisher.table.generation})
     if publisher.table.generation == generation:
         return None
     _log.info(
-        "the chunker has changed: generation %s is made from stored text, searches use %s meanwhile", generation, publisher.table.generation
+        "the chunker, or how vectors are stored, has changed: generation %s is made from stored text, searches use %s meanwhile",
+        generation,
+        publisher.table.generation,
     )
     return Rebuild(store, publisher, tools, policy or IndexPolicy())

@@ -20,6 +20,7 @@ from index.embedder import Places, Vectors, bundled_path
 from index.facets import facets
 from index.releases import Release
 from index.store import Store
+from index.vector_index import COLUMN
 from tasks.chunk import Chunker
 from tasks.dedupe import fingerprint
 from tasks.plan import ChunkChanges
@@ -174,7 +175,8 @@ def pour(store: Store, publisher: Publisher, slices: Iterable[tuple[Sequence[str
     table = tables.open_existing(store.db, table_name(publisher.table.generation))
     first = 0
     for passages, vectors in slices:
-        table.add(_rows(first, passages, vectors, schema.chunks(vectors.shape[1])))
+        bits = 8 * publisher.table.vector_bytes // vectors.shape[1]
+        table.add(_rows(first, passages, vectors, schema.chunks(vectors.shape[1], bits)))
         first += len(passages)
     publisher.table.fold()
     return fill(store, publisher, passages[:CHECKED], vectors[:CHECKED], ledger=False, first=first)
@@ -202,8 +204,9 @@ def _rows(first: int, passages: Sequence[str], vectors: Vectors, target: pa.Sche
         FACETS: [facets({"thousandth": number % 1000}) for number in numbers],
         "embedded_at": [datetime.now(UTC)] * count,
     }
-    arrays = [pa.array(columns.get(field.name, [None] * count), type=field.type) for field in target if field.name != "vector"]
-    flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    arrays = [pa.array(columns.get(field.name, [None] * count), type=field.type) for field in target if field.name != COLUMN]
+    kept = target.field(COLUMN).type.value_type
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel().astype(kept.to_pandas_dtype())), vectors.shape[1])
     return pa.Table.from_arrays([*arrays, flat], schema=target)
 
 

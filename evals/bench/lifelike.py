@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.bench.corpus import unit
+from evals.recall import K
 from index.embedder import Vectors
 
 # The variance of a made-up vector: a share from a real one, a share from another real one, the rest from noise. Few share both.
@@ -55,21 +56,31 @@ class Hardness:
     Attributes:
         contrast: the mean distance of two vectors, divided by that to the 10th nearest (He, Kumar and Chang, ICML 2012); 1: all are alike.
         tenth: the mean cosine to the 10th nearest.
+        rounded: the share of the 10 nearest that are still found when all vectors are rounded to 16 bits a number.
     """
 
     contrast: float
     tenth: float
+    rounded: float
 
 
-def hardness(scores: Vectors, vectors: Vectors, rng: np.random.Generator) -> Hardness:
+def hardness(scores: Vectors, vectors: Vectors, questions: Vectors, rng: np.random.Generator) -> Hardness:
     """That of a collection.
 
     Args:
         scores: the cosines of some questions to their 10 nearest vectors, best first: shape (questions, 10).
         vectors: some of the collection, in no order.
+        questions: vectors to look for among those.
         rng: draws the pairs.
     """
     one, other = (vectors[rng.integers(len(vectors), size=PAIRS)] for _ in range(2))
     apart = np.linalg.norm(one - other, axis=1).mean()
     near = np.sqrt(np.maximum(0.0, 2 - 2 * scores[:, -1])).mean()
-    return Hardness(float(apart / near), float(scores[:, -1].mean()))
+    return Hardness(float(apart / near), float(scores[:, -1].mean()), still_found(vectors, questions))
+
+
+def still_found(vectors: Vectors, questions: Vectors) -> float:
+    """The share of the 10 nearest vectors of each question that are its 10 nearest when all are rounded to 16 bits a number."""
+    rounded = (each.astype(np.float16).astype(np.float32) for each in (questions, vectors))
+    truly, found = (np.argpartition(-(asked @ kept.T), K)[:, :K] for asked, kept in ((questions, vectors), tuple(rounded)))
+    return float(np.mean([np.isin(some, others).mean() for some, others in zip(found, truly, strict=True)]))

@@ -1,7 +1,7 @@
 """An index of any size for measuring searches: made as the platform makes it, its questions with their true answers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from evals.bench.variants import passages
 from evals.recall import K, Probe
 from evals.tune import Tuning, note, tune
 from index.embedder import Vectors, open_embedder
-from index.policy import IndexPolicy
+from index.policy import IndexPolicy, index_policy
 from index.releases import Shape
 from index.settings import Settings
 from index.store import Store, open_store
@@ -59,7 +59,8 @@ class Scaled:
         asked = vectors.draw(TUNED_ON + questions, rng)
         words = corpus.texts(questions, rng, QUESTION_WORDS)
         store = open_store(str(folder), folder)
-        publisher = Publisher(store, corpus.tools(vectors.dimensions))
+        policy = policy or index_policy(Settings().index_policy)
+        publisher = Publisher(store, replace(corpus.tools(vectors.dimensions), vector_bits=policy.vector_bits))
         publisher.take_over()
         filling, building, tuning = Stopwatch(), Stopwatch(), Stopwatch()
         with filling:
@@ -68,10 +69,11 @@ class Scaled:
             publisher.publish_maintenance()
         generation = publisher.table.generation
         nearest = store.head(generation).nearest(asked, K)
-        hard = hardness(nearest, vectors.draw(SLICE, rng), rng)
+        drawn = vectors.draw(SLICE, rng)
+        hard = hardness(nearest, drawn, asked[:TUNED_ON], rng)
         known = Questions(asked[TUNED_ON:], words, nearest[TUNED_ON:])
         made = cls(folder, store, publisher, known, hard, filling, building, tuning)
-        made.settle(policy or IndexPolicy(), Probe(asked[:TUNED_ON], nearest[:TUNED_ON]))
+        made.settle(policy, Probe(asked[:TUNED_ON], nearest[:TUNED_ON]))
         return made
 
     def settle(self, policy: IndexPolicy, exam: Probe) -> None:

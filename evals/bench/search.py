@@ -37,6 +37,7 @@ def of_making(made: Scaled, name: str, size: int) -> Iterator[Figure]:
     hard = Case(PART, f"{name}, the vectors")
     yield hard.figure("contrast of the 10th nearest", made.hardness.contrast, "")
     yield hard.figure("cosine of the 10th nearest", made.hardness.tenth, "")
+    yield hard.figure(f"nearest {K} that stay so at 16 bits a number", made.hardness.rounded, "")
     case = Case(PART, f"{name}, the index")
     yield case.figure("filled and folded in", made.filling.last, "s")
     yield case.figure("on disk", size / 1e9, "GB")

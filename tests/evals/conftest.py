@@ -10,6 +10,7 @@ from index.chunks import generation_name
 from index.documents import Draft, Write
 from index.evaluations import Evaluation
 from index.store import Store, open_store
+from index.vectors import HALF_PRECISION
 from tasks.chunk import Chunker
 from tasks.parse import parse
 from tests.fakes import HashingEmbedder
@@ -25,7 +26,7 @@ class Library:
     def release(self, documents: Mapping[str, str]) -> int:
         """Adds the documents (text by id) and makes a release; returns its number."""
         chunker = Chunker(self.embedder.tokenizer(), self.embedder.max_tokens)
-        table = self.store.chunk_table(generation_name(self.embedder, chunker.fingerprint), self.embedder.dimensions)
+        table = self.store.chunk_table(generation_name(self.embedder, chunker.fingerprint, HALF_PRECISION), self.embedder.dimensions)
         drafts = [Draft(doc_id, content=text.encode()) for doc_id, text in documents.items()]
         chunks = [chunk for n, draft in enumerate(drafts, 1) for chunk in chunker.chunks(Write(draft, n, datetime.now(UTC)), parse(draft))]
         vectors = self.embedder.embed([chunk.embedded_text for chunk in chunks])

@@ -12,7 +12,7 @@ from evals.bench.collection import beir, real_documents
 from evals.bench.figures import Case, Figure, as_json, as_table, p50_ms, readable
 from evals.bench.footprint import Footprint, footprint
 from evals.bench.fusions import FUSIONS, reciprocal_rank
-from evals.bench.lifelike import Lifelike, hardness
+from evals.bench.lifelike import Lifelike, hardness, still_found
 from evals.bench.options import Options
 from evals.bench.platform import command, free_ports
 from evals.bench.quality import exact_documents, ndcg, rankings
@@ -169,9 +169,14 @@ def test_made_up_vectors_have_the_mean_and_the_spread_of_the_real_ones():
 
 def test_hardness_is_how_much_farther_a_vector_is_than_the_tenth():
     vectors = np.eye(2, dtype=np.float32)[[0, 1] * 50]
-    found = hardness(np.full((3, 10), 0.5, dtype=np.float32), vectors, np.random.default_rng(1))
+    found = hardness(np.full((3, 10), 0.5, dtype=np.float32), vectors, vectors[:3], np.random.default_rng(1))
     assert found.tenth == 0.5
     assert found.contrast == pytest.approx(np.sqrt(2) / 2, abs=0.03)  # half of the pairs are the square root of 2 apart, the others 0
+
+
+def test_rounding_to_16_bits_costs_random_vectors_next_to_nothing():
+    drawn = corpus.unit(np.random.default_rng(1).standard_normal((5_000, 384))).astype(np.float32)
+    assert 0.99 < still_found(drawn, drawn[:100]) <= 1
 
 
 def test_an_index_is_made_tuned_and_served_in_a_process_of_its_own(tmp_path: Path):

@@ -12,6 +12,7 @@ from lancedb.db import DBConnection
 from index import tables
 from index.chunks import Chunk, ChunkTable, generation_name, table_name
 from index.embedder import Vectors
+from index.vectors import FULL_PRECISION, HALF_PRECISION
 from tests.fakes import HashingEmbedder
 
 EAST, NORTH = np.array([1, 0], dtype=np.float32), np.array([0, 1], dtype=np.float32)
@@ -163,5 +164,21 @@ def test_writing_goes_on_after_another_process_has_folded(db: DBConnection, tabl
 
 
 def test_a_generation_is_named_by_its_embedder_and_its_chunker():
-    assert generation_name(HashingEmbedder(), "abc123") == "hashing64_abc123"
+    assert generation_name(HashingEmbedder(), "abc123", FULL_PRECISION) == "hashing64_abc123"
     assert table_name("hashing64_abc123") == "chunks_hashing64_abc123"
+
+
+def test_vectors_of_another_precision_are_another_generation():
+    assert generation_name(HashingEmbedder(), "abc123", HALF_PRECISION) == "hashing64_abc123_16"
+
+
+def test_a_vector_takes_two_bytes_a_number_unless_it_is_told_otherwise(db: DBConnection):
+    assert [ChunkTable(db, "half", 384).vector_bytes, ChunkTable(db, "full", 384, FULL_PRECISION).vector_bytes] == [768, 1536]
+
+
+def test_a_table_keeps_the_precision_it_was_made_with(db: DBConnection):
+    third = np.array([1 / 3, 2 / 3], dtype=np.float32)
+    ChunkTable(db, "full", 2, FULL_PRECISION)
+    again = ChunkTable(db, "full", 2, HALF_PRECISION)
+    again.upsert([chunk("c1")], {chunk("c1").text_hash: third})
+    assert again.vectors_of([chunk("c1").text_hash])[chunk("c1").text_hash].tolist() == third.tolist()

@@ -33,7 +33,8 @@ def test_a_file_changes_what_it_names(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "line", ["partitions = 2.5", "partitions = -1", "bits = true", "probes = 3", 'bits = "1"', "recall_target = nan", "bits ="]
+    "line",
+    ["partitions = 2.5", "partitions = -1", "bits = true", "probes = 3", "vector_bits = 8", 'bits = "1"', "recall_target = nan", "bits ="],
 )
 def test_a_file_that_can_not_be_used_is_refused_with_the_setting_it_belongs_to(tmp_path: Path, line: str):
     file = tmp_path / "policy.toml"

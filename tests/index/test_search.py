@@ -53,7 +53,7 @@ def test_each_mode_finds_the_passage_that_answers(fruit: Bench, mode: str):
 def test_similarity_is_the_cosine(bench: Bench):
     bench.put("apples", "apples grow")
     [candidate] = bench.reader.view().by_vector(bench.embedder.embed_query("apples grow"), 5, None)
-    assert candidate.score == pytest.approx(1.0, abs=1e-5)
+    assert candidate.score == pytest.approx(1.0, abs=1e-3)  # stored at 16 bits a number
     [candidate] = bench.reader.view().by_vector(bench.embedder.embed_query("apples fall"), 5, None)
     assert candidate.score == pytest.approx(0.5, abs=0.02)
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from index.chunks import generation_name
 from index.documents import Draft
 from index.errors import Misconfigured
 from index.store import open_store
@@ -30,7 +29,7 @@ def test_taking_over_an_empty_index_makes_release_1(bench: Bench):
     release = bench.store.log.live()
     assert (release.number, release.rows, release.dimensions) == (1, 0, 64)
     assert release.embedder == "hashing64"
-    assert release.generation == generation_name(bench.embedder, bench.tools.chunker.fingerprint)
+    assert release.generation == bench.tools.generation
 
 
 def test_taking_over_again_makes_no_release(bench: Bench):

@@ -8,6 +8,8 @@ from index.documents import Draft
 from index.errors import BatchFailed
 from index.policy import IndexPolicy
 from index.releases import Release
+from index.vector_index import stored_bytes
+from index.vectors import FULL_PRECISION
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.publish import Publisher
@@ -67,6 +69,17 @@ def test_a_changed_chunker_cuts_stored_text_anew_and_embeds_only_what_is_new(ben
 
 def test_tools_that_made_the_index_need_no_rebuild(bench: Bench):
     assert needed(bench.store, bench.publisher, bench.tools) is None
+
+
+def test_another_precision_is_another_generation_for_which_nothing_is_embedded(bench: Bench):
+    bench.put("short", SHORT)
+    bench.embedder.embedded.clear()
+    full = replace(bench.tools, vector_bits=FULL_PRECISION)
+    release = finished(reopened(bench, full))
+    assert (release.generation, bench.embedder.embedded) == (full.generation, [])
+    assert stored_bytes(bench.reader.view(release.number - 1).vector_column) == 2 * bench.embedder.dimensions
+    assert bench.found("ferry") == ["short"]
+    assert stored_bytes(bench.reader.view().vector_column) == 4 * bench.embedder.dimensions
 
 
 def test_the_ledger_counts_the_passages_of_the_new_generation(bench: Bench):
