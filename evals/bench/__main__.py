@@ -16,8 +16,8 @@ from evals.bench.platform import PlatformFailed
 from index.errors import Misconfigured
 
 PARTS = (
-    *("embed", "parse", "chunking", "pipeline", "search", "capacity", "releases", "growth", "tail", "ingest", "freshness", "pressure"),
-    *("serve", "quality"),
+    *("embed", "parse", "chunking", "pipeline", "search", "capacity", "releases", "growth", "tail", "retention"),
+    *("ingest", "freshness", "pressure", "serve", "quality"),
 )
 # Need a network and minutes before they begin: only run by name.
 BY_NAME = ("peers", "stores")
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--docs",
         type=positive,
         help="documents of `ingest` (500), `serve` (300), `freshness` (1667), `growth` at most (100000) and `pressure` (20000), "
-        "passages of `embed` (256), batches of `releases` (500) and `tail` (60)",
+        "passages of `embed` (256), batches of `releases` (500), `retention` (500) and `tail` (60)",
     )
     found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text of the others")
     found.add_argument("--dims", type=positive, help="dimensions of the vectors of `search`, `stores`, `capacity` and `tail` (384)")
