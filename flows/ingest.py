@@ -3,29 +3,24 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from time import monotonic
 
 from flows.interrupt import Interrupted, Interruptible
 from flows.lanes import Lanes, Piece
 from index.documents import Lane, Write
-from index.errors import Conflict, Unavailable, is_storage_failure
+from index.errors import is_storage_failure
 from index.store import Store
 from tasks.batch import Outcome, isolate, run_batch
-from tasks.fold import fold
-from tasks.maintain import tidy
 from tasks.plan import halves
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.retention import Retention
+from tasks.upkeep import Upkeep, giving_way
 
 FAULTS_BEFORE_SPLIT = 3
 MAX_BACK_OFF_S = 30.0
-FOLD_EVERY = 20
-TIDY_EVERY = 5  # foldings
 PATIENCE_S = 0.5
 GIVES_WAY_AFTER_S = 1.0
 _log = logging.getLogger("groundwork.ingester")
@@ -41,13 +36,9 @@ class Drain:
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
     retention: Retention = field(default_factory=Retention)
-    unfolded: int = 0
-    untidied: int = 0
+    upkeep: Upkeep = field(init=False)
     _lanes: Lanes = field(init=False)
     _patient: Interruptible = field(init=False)
-    # Retiring releases and listing versions takes a second on a busy day: no batch waits for it.
-    _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="tidy"))
-    _tidying: Future[None] | None = None
     _began: float = 0.0
     _unfinished: bool = False
     _tries: Counter[Lane] = field(default_factory=Counter)
@@ -55,6 +46,7 @@ class Drain:
 
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
+        self.upkeep = Upkeep(self.store, self.publisher, self.retention)
         self._lanes = Lanes(self.store.inbox)
         self._patient = Interruptible(self.tools.embedder, self._must_yield)
 
@@ -84,33 +76,34 @@ class Drain:
         self._lanes.done(piece, monotonic() - began)
         if piece.lane == "bulk":
             self._patient.forget()
-        self.unfolded += 1
+        self.upkeep.note_batch()
         return outcomes
 
-    def fold_if_due(self) -> None:
-        """Folds the tail into the indexes now and then, so that searches stay as fast as they were."""
-        if self.unfolded >= FOLD_EVERY:
-            self.fold()
+    def keep_up(self) -> None:
+        """Publishes what was folded beside the batches, and begins to fold now and then, so that searches stay as fast as they were."""
+        if not self._unfinished:
+            self.upkeep.go_on()
 
     def rest(self) -> None:
         """What there is time for when nothing waits: fold what is not, publish what maintenance has folded meanwhile."""
-        if self.unfolded or self._unfinished:
-            self.fold()
+        if not self._is_settled():
+            return
+        if self.upkeep.unfolded:
+            self.upkeep.begin()
         else:
-            self._giving_way(self.publisher.publish_maintenance)
+            with giving_way():
+                self.publisher.publish_maintenance()
 
     def fold(self) -> None:
-        """Folds and publishes the folded state. Giving way to somebody else's commit is no failure."""
-        self._giving_way(self.settle)
-        if self._unfinished:
-            return
-        self.unfolded = 0
-        for step in (lambda: fold(self.store, self.publisher.table), self.store.ledger.fold, self.publisher.publish_maintenance):
-            self._giving_way(step)
-        self.untidied += 1
-        if self.untidied >= TIDY_EVERY and (self._tidying is None or self._tidying.done()):
-            self.untidied = 0
-            self._tidying = self._aside.submit(self._giving_way, partial(tidy, self.store, self.publisher.table.generation, self.retention))
+        """Folds, waits for it and publishes the folded state."""
+        if self._is_settled():
+            self.upkeep.begin()
+            self.upkeep.finish()
+
+    def _is_settled(self) -> bool:
+        with giving_way():
+            self.settle()
+        return not self._unfinished
 
     def unsettle(self) -> None:
         """Something else than a batch may have left the tables unfinished: the last release is restored before they are used again."""
@@ -121,12 +114,6 @@ class Drain:
         if self._unfinished:
             self.publisher.take_over()
             self._unfinished = False
-
-    def _giving_way(self, step: Callable[[], object]) -> None:
-        try:
-            step()
-        except (OSError, RuntimeError, ValueError, Conflict, Unavailable) as error:
-            _log.warning("folding gave way, it is tried again later: %s", error)
 
     def _is_read(self, writes: Sequence[Write]) -> bool:
         return not self.tools.parsers.is_reading(write.draft for write in writes)

@@ -88,9 +88,9 @@ def run(drain: Drain, rebuilding: Rebuilding, recorder: Recorder, settings: Sett
     while not stop.is_set():
         outcomes = drain.next_batch()
         rebuilding.go_on()
+        drain.keep_up()
         if outcomes:
             recorder.record(outcomes)
-            drain.fold_if_due()
             idle_since = monotonic()
             continue
         if drain.store.inbox.is_empty():

@@ -22,6 +22,7 @@ from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.sources.folder import FolderSource
 from tasks.sweep import sweep
+from tasks.upkeep import FOLD_EVERY
 
 PART = "pipeline"
 PASSAGES = 20_000
@@ -29,7 +30,6 @@ PASSAGES = 20_000
 TOLD_BY = 50
 # What the ingester takes at once when the embedder is no hindrance, and how often it folds.
 BATCH_DOCUMENTS = 200
-FOLD_EVERY = 20
 FILES_A_FOLDER = 100
 
 

@@ -22,13 +22,13 @@ from tasks.maintain import maintain
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.retrieve import Query, retrieve
+from tasks.upkeep import FOLD_EVERY
 
 PART = "releases"
 BATCHES = 500
 DOCUMENTS_PER_BATCH = 20
 ROWS = 20_000
 # As the ingester folds; the `maintain` flow runs every quarter of an hour, in which a hundred batches come on a busy day.
-FOLD_EVERY = 20
 MAINTAIN_EVERY = 100
 EDGE = 20  # batches at each end that are looked at closely
 QUESTION_WORDS = 5

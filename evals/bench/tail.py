@@ -29,11 +29,9 @@ from index.policy import IndexPolicy
 from index.search import Reader
 from index.store import Store, open_store
 from tasks.batch import run_batch
-from tasks.fold import fold
-from tasks.maintain import tidy
 from tasks.prepare import Tools
 from tasks.publish import Publisher
-from tasks.retention import Retention
+from tasks.upkeep import FOLD_EVERY, Upkeep
 
 PART = "tail"
 ROWS = 50_000
@@ -68,20 +66,19 @@ class Drawn(corpus.HashingEmbedder):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Passages of a batch, batches between two foldings and between two tidyings; searches before it begins. As the ingester does."""
+    """Passages of a batch, batches between two foldings as the ingester does it, and seconds of searches before it begins."""
 
     passages: int = 200
-    fold_every: int = 20
-    tidy_every: int = 100
+    fold_every: int = FOLD_EVERY
     quiet_s: float = 30.0
 
 
 @dataclass(slots=True)
 class Course:
-    """When the batches ended, what they took, and what the foldings between them took."""
+    """When the batches ended, what they took, and the seconds of the foldings beside them."""
 
     commits: Stopwatch = field(default_factory=Stopwatch)
-    folds: Stopwatch = field(default_factory=Stopwatch)
+    foldings: Sequence[float] = ()
     ended: list[float] = field(default_factory=list)
 
 
@@ -124,34 +121,30 @@ def in_background(step: Callable[..., Done], *given: Any, **named: Any) -> Done:
 
 
 def take(folder: Path, vectors: Lifelike, name: str, batches: int, pace: Pace, *, folding: bool) -> Course:
-    """So many batches from the inbox to a release each, folded now and then as the ingester does, or not at all."""
+    """So many batches from the inbox to a release each, kept in shape as the ingester does, or not at all."""
     store, publisher, tools = opened(folder, vectors)
+    upkeep = Upkeep(store, publisher, fold_every=pace.fold_every)
     course, rng = Course(), np.random.default_rng(len(name))
     for number in progress.steps("batches", range(1, batches + 1)):
         with course.commits:
             writes = store.inbox.accept(drafts(f"{name}-{number}", pace.passages, rng))
             run_batch(store, publisher, tools, writes)
             store.inbox.acknowledge(segment.name for segment in store.inbox.segments())
-        if folding and number % pace.fold_every == 0:
-            with course.folds:
-                fold_and_publish(store, publisher)
-        if folding and number % pace.tidy_every == 0:
-            tidy(store, publisher.table.generation, Retention())
+        if folding:
+            upkeep.note_batch()
+            upkeep.go_on()
         course.ended.append(monotonic())
+    upkeep.finish()
+    course.foldings = list(upkeep.foldings)
     return course
 
 
 def fold_again(folder: Path, vectors: Lifelike) -> None:
     """Takes in what came after the last folding."""
     store, publisher, _ = opened(folder, vectors)
-    fold_and_publish(store, publisher)
-
-
-def fold_and_publish(store: Store, publisher: Publisher) -> None:
-    """What the ingester does now and then."""
-    fold(store, publisher.table)
-    store.ledger.fold()
-    publisher.publish_maintenance()
+    upkeep = Upkeep(store, publisher)
+    upkeep.begin()
+    upkeep.finish()
 
 
 def opened(folder: Path, vectors: Lifelike) -> tuple[Store, Publisher, Tools]:
@@ -232,9 +225,9 @@ def during(case: Case, found: Searches, course: Course, rest: Sequence[Figure]) 
     first_commits = case.figure("commit p50, first batches", p50_ms(course.commits.seconds[:edge]), "ms")
     yield first_commits
     yield case.figure("commit p50, last batches", p50_ms(course.commits.seconds[-edge:]), "ms").against(first_commits)
-    if course.folds.seconds:
-        yield case.figure("folding p50", median(course.folds.seconds), "s")
-        yield case.figure("folding, the longest", max(course.folds.seconds), "s")
+    if course.foldings:
+        yield case.figure("folding p50", median(course.foldings), "s")
+        yield case.figure("folding, the longest", max(course.foldings), "s")
 
 
 def state(case: Case, folder: Path, store: Store, questions: Questions) -> Iterator[Figure]:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows import ingest
-from flows.ingest import FAULTS_BEFORE_SPLIT, FOLD_EVERY, Drain
+from flows.ingest import FAULTS_BEFORE_SPLIT, Drain
 from index.documents import Draft
 from index.embedder import Vectors
 from index.errors import Conflict
 from index.inbox import Inbox
 from index.releases import ReleaseLog
+from tasks import upkeep
+from tasks.upkeep import FOLD_EVERY, TIDY_EVERY
 from tests.bench import Bench
 from tests.fakes import HashingEmbedder
 
@@ -176,7 +177,8 @@ def test_folding_is_due_after_so_many_batches_and_makes_a_release_with_the_same_
         before = bench.store.log.state.newest
         bench.accept(Draft(f"d{n}", content=f"text {n}".encode()))
         drain.next_batch()
-        drain.fold_if_due()
+        drain.keep_up()
+        drain.upkeep.finish()
         assert bench.store.log.state.newest == before + (1 if n < FOLD_EVERY - 1 else 2)
     releases = bench.store.log.all()
     assert (releases[0].rows, releases[0].checks) == (FOLD_EVERY, {"maintenance": "ok"})
@@ -197,9 +199,9 @@ def test_a_rollback_while_old_releases_are_retired_is_waited_out(bench, monkeypa
     def raced(*_: object) -> None:
         raise Conflict("release 3 went live while it was about to be retired")
 
-    monkeypatch.setattr(ingest, "tidy", raced)
+    monkeypatch.setattr(upkeep, "tidy", raced)
     draining = Drain(bench.store, bench.publisher, bench.tools, lambda: False, lambda _: None)
-    for _ in range(ingest.TIDY_EVERY):
+    for _ in range(TIDY_EVERY):
         draining.fold()
     bench.accept(Draft("a", content=b"text"))
     assert draining.next_batch()

@@ -8,6 +8,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from time import sleep
 from types import FrameType
@@ -28,6 +29,7 @@ def die_after(function: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(watch)
+    threading.setprofile(watch)
 
 
 def main() -> None:
@@ -54,7 +56,7 @@ def main() -> None:
                 sleep(0.005)
             elif asked.folds:
                 drain.fold()
-            drain.fold_if_due()
+            drain.keep_up()
 
 
 if __name__ == "__main__":

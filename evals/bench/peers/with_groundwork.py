@@ -18,11 +18,11 @@ from tasks.publish import Publisher
 from tasks.sources.folder import FolderSource
 from tasks.sources.port import Listed
 from tasks.sweep import sweep
+from tasks.upkeep import FOLD_EVERY
 from tasks.validate import Contract
 
 SOURCE = "bench"
 # As the ingester folds.
-FOLD_EVERY = 20
 
 
 class Groundwork:

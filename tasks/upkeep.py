@@ -1,0 +1,93 @@
+"""Folding and tidying beside the batches: in a thread of its own, so that no batch waits for them."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+
+from index.errors import Conflict, Unavailable
+from index.store import Store
+from tasks.fold import fold
+from tasks.maintain import tidy
+from tasks.publish import Publisher
+from tasks.retention import Retention
+
+FOLD_EVERY = 20  # batches
+TIDY_EVERY = 5  # foldings
+_log = logging.getLogger("groundwork.ingester")
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Somebody else's commit, or a full disk, is no failure of what can be done later as well."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, Conflict, Unavailable) as error:
+        _log.warning("folding gave way, it is tried again later: %s", error)
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Keeps the served generation in shape. Called by its one writer between batches, who has nothing unfinished in the tables.
+
+    What folding commits meanwhile is in the release of the next batch, or in one of its own.
+
+    Attributes:
+        fold_every: so many batches.
+        unfolded: batches since folding last began.
+        foldings: seconds of the last ones.
+    """
+
+    store: Store
+    publisher: Publisher
+    retention: Retention = field(default_factory=Retention)
+    fold_every: int = FOLD_EVERY
+    unfolded: int = 0
+    foldings: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    _untidied: int = 0
+    _folding: Future[None] | None = None
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="upkeep"))
+
+    def note_batch(self) -> None:
+        """One more batch is in the index."""
+        self.unfolded += 1
+
+    def go_on(self) -> None:
+        """Publishes what was folded meanwhile, and begins to fold when it is due."""
+        self._publish_folded()
+        if self.unfolded >= self.fold_every:
+            self.begin()
+
+    def begin(self) -> None:
+        """Begins to fold what came since it last began, unless that still goes on."""
+        if self._folding is None:
+            self.unfolded = 0
+            self._folding = self._thread.submit(self._fold, self.publisher.table.generation)
+
+    def finish(self) -> None:
+        """Waits for what was begun, and publishes it."""
+        if self._folding:
+            self._folding.result()
+        self._publish_folded()
+
+    def _fold(self, generation: str) -> None:
+        began = monotonic()
+        with giving_way():
+            fold(self.store, self.store.existing_chunk_table(generation))
+        with giving_way():
+            self.store.ledger.fold()
+        self.foldings.append(monotonic() - began)
+        self._untidied += 1
+        if self._untidied >= TIDY_EVERY:
+            self._untidied = 0
+            with giving_way():
+                tidy(self.store, generation, self.retention)
+
+    def _publish_folded(self) -> None:
+        if self._folding and self._folding.done():
+            self._folding = None
+            with giving_way():
+                self.publisher.publish_maintenance()

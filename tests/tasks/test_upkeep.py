@@ -1,0 +1,70 @@
+"""Folding beside the batches: none of them waits for it, loses anything to it, or makes it lose anything but time."""
+
+from threading import Event
+
+import pytest
+
+from index.documents import Draft
+from tasks import upkeep
+from tasks.upkeep import Upkeep
+from tests.bench import Bench
+
+
+@pytest.fixture
+def keeping(bench: Bench) -> Upkeep:
+    return Upkeep(bench.store, bench.publisher, fold_every=2)
+
+
+def test_it_is_due_after_so_many_batches(bench: Bench, keeping: Upkeep):
+    for doc_id in ("a", "b"):
+        bench.put(doc_id, f"text {doc_id}")
+        keeping.note_batch()
+        keeping.go_on()
+        keeping.finish()
+    assert bench.store.log.all()[0].checks == {"maintenance": "ok"}
+    assert (len(keeping.foldings), keeping.unfolded, bench.store.log.state.newest) == (1, 0, 4)
+
+
+def test_a_batch_does_not_wait_for_it(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
+    may_go_on, folded = Event(), upkeep.fold
+    monkeypatch.setattr(upkeep, "fold", lambda *given: may_go_on.wait(30) and folded(*given))
+    bench.put("a", "text a")
+    keeping.begin()
+    bench.put("b", "text b")
+    assert sorted(bench.found("text")) == ["a", "b"]
+    may_go_on.set()
+    keeping.finish()
+    assert bench.store.log.get(bench.store.log.state.newest).rows == 2
+
+
+def test_what_changes_and_goes_while_it_is_folded_is_as_it_should_be(bench: Bench, keeping: Upkeep):
+    bench.ingest(*(Draft(f"d{number}", content=f"text {number} of the beginning".encode()) for number in range(40)))
+    for number in range(0, 40, 4):
+        keeping.begin()
+        bench.put(f"d{number}", f"text {number} as it is later")
+        bench.delete(f"d{number + 1}")
+        keeping.go_on()
+    keeping.finish()
+    bench.reader.follow()
+    view = bench.reader.view()
+    texts = {f"d{number}": [chunk.text for chunk in view.chunks_of(f"d{number}")] for number in range(40)}
+    wanted = {f"d{number}": [f"text {number} of the beginning"] for number in range(40)}
+    wanted |= {f"d{number}": [f"text {number} as it is later"] for number in range(0, 40, 4)}
+    wanted |= {f"d{number}": [] for number in range(1, 40, 4)}
+    assert texts == wanted
+    assert bench.live.rows == 30
+
+
+def test_what_another_commit_gets_in_the_way_of_is_folded_another_time(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
+    def lost(*_: object) -> None:
+        raise RuntimeError("Retryable commit conflict")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(upkeep, "fold", lost)
+        bench.put("a", "text a")
+        keeping.begin()
+        keeping.finish()
+    keeping.begin()
+    keeping.finish()
+    bench.put("b", "text b")
+    assert sorted(bench.found("text")) == ["a", "b"]
