@@ -76,7 +76,7 @@ class Drain:
         self._lanes.done(piece, monotonic() - began)
         if piece.lane == "bulk":
             self._patient.forget()
-        self.upkeep.note_batch()
+        self.upkeep.note_batch(sum(outcome.written for outcome in outcomes))
         return outcomes
 
     def keep_up(self) -> None:

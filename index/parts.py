@@ -45,11 +45,16 @@ def to_make_one(sizes: Sequence[int], incoming: int) -> int | None:
     return len(sizes) - 1 if len(sizes) > MANY else None
 
 
-def optimize(dataset: Any, plan: Callable[[Sequence[int], int], int | None]) -> bool:
-    """Takes the rows that are in no index into each of them, merged with as many of its parts as the plan says; True if any was due."""
+def optimize(dataset: Any, plan: Callable[[Sequence[int], int], int | None], only: str | None = None) -> bool:
+    """Takes the rows that are in no index into each of them, merged with as many of its parts as the plan says; True if any was due.
+
+    `only`: into the indexes of this column.
+    """
     by_count: defaultdict[int, list[str]] = defaultdict(list)
     rows = dataset.count_rows()
     for index in dataset.describe_indices():
+        if only not in (None, *index.field_names):
+            continue
         sizes = [part.size_bytes or 0 for part in index.segments]
         indexed = index.num_rows_indexed
         count = plan(sizes, max(0, rows - indexed) * sum(sizes) // max(1, indexed))

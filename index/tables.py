@@ -116,6 +116,13 @@ def fold(table: LanceTable) -> None:
     table.checkout_latest()
 
 
+def fold_index(table: LanceTable, column: str) -> None:
+    """Takes new rows into the index of one column."""
+    table.checkout_latest()
+    parts.optimize(table.to_lance(), parts.newest_to_merge, only=column)
+    table.checkout_latest()
+
+
 def make_one(table: LanceTable) -> bool:
     """Makes the parts of indexes one where they are many, or large; False when nothing was due. Takes as long as the indexes are large."""
     due = parts.optimize(table.to_lance(), parts.to_make_one)

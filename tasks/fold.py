@@ -1,6 +1,7 @@
 """Folding: the tail of a chunk table goes into its indexes, a small part beside a large one; now and then the parts become one."""
 
 import logging
+from collections.abc import Callable
 
 from index.chunks import ChunkTable
 from index.lease import Lease
@@ -16,11 +17,20 @@ def indexes_of(store: Store, table: ChunkTable) -> Lease:
 
 def fold(store: Store, table: ChunkTable) -> bool:
     """Folds; False when an index is being made: the tail waits until that is done, and searches look at it row by row."""
+    return _unless_one_is_made(store, table, table.fold)
+
+
+def fold_text(store: Store, table: ChunkTable) -> bool:
+    """Folds the full-text index alone; False when an index is being made."""
+    return _unless_one_is_made(store, table, table.fold_text)
+
+
+def _unless_one_is_made(store: Store, table: ChunkTable, step: Callable[[], None]) -> bool:
     with indexes_of(store, table) as lease:
         if not lease.try_acquire():
             _log.info("an index is being made; folding waits for it")
             return False
-        table.fold()
+        step()
     return True
 
 

@@ -96,10 +96,10 @@ def measured(folder: Path, batches: int, fold_every: int = FOLD_EVERY) -> list[F
     for number in progress.steps("batches", range(1, batches + 1)):
         with commits:
             writes = store.inbox.accept(life.drafts())
-            run_batch(store, publisher, tools, writes)
+            outcomes = run_batch(store, publisher, tools, writes)
             store.inbox.acknowledge(segment.name for segment in store.inbox.segments())
         life.released(store.log.state.newest)
-        upkeep.note_batch()
+        upkeep.note_batch(sum(outcome.written for outcome in outcomes))
         upkeep.go_on()
         if number % LOOKED_AT_EVERY == 0:
             sizes.append(disk(store, publisher.table.generation))

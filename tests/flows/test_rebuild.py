@@ -87,7 +87,7 @@ def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: B
     while rebuilding.is_under_way:
         rebuilding.go_on()
     rebuilding.rebuild.publisher.__class__ = Publisher
-    rebuilding.drain.upkeep.note_batch()
+    rebuilding.drain.upkeep.note_batch(1)
     rebuilding.drain.fold()
     bench.reader.follow()
     assert bench.live.generation == before.generation

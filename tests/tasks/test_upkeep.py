@@ -4,6 +4,8 @@ from threading import Event
 
 import pytest
 
+from index import tables
+from index.chunks import table_name
 from index.documents import Draft
 from tasks import upkeep
 from tasks.upkeep import Upkeep
@@ -18,11 +20,32 @@ def keeping(bench: Bench) -> Upkeep:
 def test_it_is_due_after_so_many_batches(bench: Bench, keeping: Upkeep):
     for doc_id in ("a", "b"):
         bench.put(doc_id, f"text {doc_id}")
-        keeping.note_batch()
+        keeping.note_batch(1)
         keeping.go_on()
         keeping.finish()
     assert bench.store.log.all()[0].checks == {"maintenance": "ok"}
     assert (len(keeping.foldings), keeping.unfolded, bench.store.log.state.newest) == (1, 0, 4)
+
+
+def test_many_new_rows_are_taken_into_the_full_text_at_once(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(upkeep, "TEXT_ROWS", 3)
+    bench.put("a", "apples grow")
+    keeping.begin()
+    keeping.finish()
+    bench.ingest(*(Draft(f"p{number}", content=b"pears %d" % number) for number in range(3)))
+    assert unindexed(bench) == {"embedded_text": 3, "chunk_id": 3}
+    keeping.note_batch(3)
+    keeping.go_on()
+    keeping.finish()
+    assert unindexed(bench) == {"embedded_text": 0, "chunk_id": 3}
+    assert sorted(bench.found("pears", mode="text")) == ["p0", "p1", "p2"]
+
+
+def unindexed(bench: Bench) -> dict[str, int]:
+    """Rows of the newest release that are in no index of a column."""
+    table = tables.open_existing(bench.store.db, table_name(bench.publisher.table.generation)).to_lance()
+    indexes = {index.field_names[0]: index for index in table.describe_indices()}
+    return {column: table.count_rows() - indexes[column].num_rows_indexed for column in ("embedded_text", "chunk_id")}
 
 
 def test_a_batch_does_not_wait_for_it(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
