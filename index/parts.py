@@ -15,18 +15,24 @@ SMALL = 2 * MB
 RATIO = 4
 # Between batches no more is rewritten at once.
 MOST = 8 * MB
+# Merging lists of values costs a quarter of a second for a thousand values, however few rows are new; a part of its own 10 ms.
+LISTS = "LabelList"
+LISTS_BESIDE = 4
 # When the parts beside the large one are this share of it, searches feel them: all are made one.
 SHARE = 0.1
 MANY = 5
 
 
-def newest_to_merge(sizes: Sequence[int], incoming: int) -> int:
+def newest_to_merge(sizes: Sequence[int], incoming: int, kind: str = "") -> int:
     """How many of the newest parts new rows are merged with, between batches; 0: they become a part of their own.
 
     Args:
         sizes: bytes of the parts, oldest first.
         incoming: about how many bytes the new rows will take.
+        kind: of the index.
     """
+    if kind == LISTS:
+        return 0 if len(sizes) <= LISTS_BESIDE else len(sizes) - 1
     merged, count = incoming, 0
     for size in reversed(sizes):
         if size > max(SMALL, RATIO * merged) or merged + size > MOST:
@@ -36,16 +42,16 @@ def newest_to_merge(sizes: Sequence[int], incoming: int) -> int:
     return count
 
 
-def to_make_one(sizes: Sequence[int], incoming: int) -> int | None:
+def to_make_one(sizes: Sequence[int], incoming: int, kind: str = "") -> int | None:
     """How many of the newest parts are better made one, however long it takes; None: all is well. `incoming` rows go along."""
-    del incoming
+    del incoming, kind
     beside = sum(sizes[1:])
     if beside > SHARE * sum(sizes[:1]):
         return len(sizes)
     return len(sizes) - 1 if len(sizes) > MANY else None
 
 
-def optimize(dataset: Any, plan: Callable[[Sequence[int], int], int | None], only: str | None = None) -> bool:
+def optimize(dataset: Any, plan: Callable[[Sequence[int], int, str], int | None], only: str | None = None) -> bool:
     """Takes the rows that are in no index into each of them, merged with as many of its parts as the plan says; True if any was due.
 
     `only`: into the indexes of this column.
@@ -57,7 +63,7 @@ def optimize(dataset: Any, plan: Callable[[Sequence[int], int], int | None], onl
             continue
         sizes = [part.size_bytes or 0 for part in index.segments]
         indexed = index.num_rows_indexed
-        count = plan(sizes, max(0, rows - indexed) * sum(sizes) // max(1, indexed))
+        count = plan(sizes, max(0, rows - indexed) * sum(sizes) // max(1, indexed), index.index_type)
         if count is not None:
             by_count[count].append(index.name)
     for count, names in by_count.items():

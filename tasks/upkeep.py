@@ -18,6 +18,7 @@ from tasks.retention import Retention
 FOLD_EVERY = 20  # batches
 # Searches by text tokenise each row that is in no index, 6 ms a thousand; those by vector take 1.3 ms more.
 TEXT_ROWS = 1_000
+MOST_NEW_ROWS = 4 * TEXT_ROWS
 TIDY_EVERY = 5  # foldings
 _log = logging.getLogger("groundwork.ingester")
 
@@ -61,7 +62,12 @@ class Upkeep:
         self.new_rows += rows
 
     def go_on(self) -> None:
-        """Publishes what was folded meanwhile, and begins to fold when it is due."""
+        """Publishes what was folded meanwhile, and begins to fold when it is due.
+
+        Waits where folding can't keep up with the batches: else the tail would grow for ever, and with it what each search takes.
+        """
+        if self.unfolded >= self.fold_every or self.new_rows >= MOST_NEW_ROWS:
+            self.finish()
         self._publish_folded()
         if self.unfolded >= self.fold_every:
             self.begin()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.parts import MB, newest_to_merge, to_make_one
+from index.parts import LISTS, MB, newest_to_merge, to_make_one
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ from index.parts import MB, newest_to_merge, to_make_one
 )
 def test_new_rows_are_merged_with_parts_that_are_not_much_larger(sizes: list[int], incoming: int, count: int):
     assert newest_to_merge(sizes, incoming) == count
+
+
+def test_lists_of_values_are_merged_once_in_four_times():
+    assert [newest_to_merge([MB] * parts, 1, LISTS) for parts in (1, 2, 4, 5)] == [0, 0, 0, 4]
 
 
 @pytest.mark.parametrize("incoming", [MB // 20, MB // 2, 2 * MB])

@@ -1,6 +1,6 @@
 """Folding beside the batches: none of them waits for it, loses anything to it, or makes it lose anything but time."""
 
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 
@@ -60,6 +60,19 @@ def test_a_batch_does_not_wait_for_it(bench: Bench, keeping: Upkeep, monkeypatch
     assert bench.store.log.get(bench.store.log.state.newest).rows == 2
 
 
+def test_batches_wait_for_folding_that_can_not_keep_up(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
+    begun, folded = Event(), upkeep.fold
+    monkeypatch.setattr(upkeep, "fold", lambda *given: begun.wait(30) and folded(*given))
+    bench.put("a", "text a")
+    keeping.begin()
+    keeping.note_batch(upkeep.MOST_NEW_ROWS)
+    Timer(0.2, begun.set).start()
+    keeping.go_on()
+    assert begun.is_set()
+    assert len(keeping.foldings) == 1
+    keeping.finish()
+
+
 def test_what_changes_and_goes_while_it_is_folded_is_as_it_should_be(bench: Bench, keeping: Upkeep):
     bench.ingest(*(Draft(f"d{number}", content=f"text {number} of the beginning".encode()) for number in range(40)))
     for number in range(0, 40, 4):
@@ -91,3 +104,16 @@ def test_what_another_commit_gets_in_the_way_of_is_folded_another_time(bench: Be
     keeping.finish()
     bench.put("b", "text b")
     assert sorted(bench.found("text")) == ["a", "b"]
+
+
+def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping: Upkeep):
+    for number in range(12):
+        bench.put(f"d{number}", f"text {number}", metadata={"kind": ("even", "odd")[number % 2]})
+        keeping.begin()
+        keeping.finish()
+    bench.put("d0", "text 0", metadata={"kind": "odd"})
+    bench.delete("d2")
+    keeping.begin()
+    keeping.finish()
+    found = bench.found("text", k=20, filter={"metadata.kind": "even"})
+    assert sorted(found) == ["d10", "d4", "d6", "d8"]
