@@ -86,24 +86,15 @@ class Drain:
 
     def rest(self) -> None:
         """What there is time for when nothing waits: fold what is not, publish what maintenance has folded meanwhile."""
-        if not self._is_settled():
+        with giving_way():
+            self.settle()
+        if self._unfinished:
             return
         if self.upkeep.unfolded:
             self.upkeep.begin()
         else:
             with giving_way():
                 self.publisher.publish_maintenance()
-
-    def fold(self) -> None:
-        """Folds, waits for it and publishes the folded state."""
-        if self._is_settled():
-            self.upkeep.begin()
-            self.upkeep.finish()
-
-    def _is_settled(self) -> bool:
-        with giving_way():
-            self.settle()
-        return not self._unfinished
 
     def unsettle(self) -> None:
         """Something else than a batch may have left the tables unfinished: the last release is restored before they are used again."""

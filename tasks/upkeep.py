@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -84,7 +84,7 @@ class Upkeep:
     def finish(self) -> None:
         """Waits for what was begun, and publishes it."""
         if self._folding:
-            self._folding.result()
+            wait([self._folding])
         self._publish_folded()
 
     def _fold_text(self, generation: str) -> None:
@@ -106,6 +106,8 @@ class Upkeep:
 
     def _publish_folded(self) -> None:
         if self._folding and self._folding.done():
+            if error := self._folding.exception():
+                _log.error("folding failed, it is tried again later", exc_info=error)
             self._folding = None
             with giving_way():
                 self.publisher.publish_maintenance()

@@ -88,7 +88,8 @@ def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: B
         rebuilding.go_on()
     rebuilding.rebuild.publisher.__class__ = Publisher
     rebuilding.drain.upkeep.note_batch(1)
-    rebuilding.drain.fold()
+    rebuilding.drain.rest()
+    rebuilding.drain.upkeep.finish()
     bench.reader.follow()
     assert bench.live.generation == before.generation
     assert bench.store.ledger.get(["long"])["long"].chunks == 1

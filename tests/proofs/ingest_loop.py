@@ -55,7 +55,8 @@ def main() -> None:
             if not drain.next_batch():
                 sleep(0.005)
             elif asked.folds:
-                drain.fold()
+                drain.rest()
+                drain.upkeep.finish()
             drain.keep_up()
 
 

@@ -24,7 +24,7 @@ STEPS = [
     "ChunkTable.upsert", "ChunkTable.delete", "ChunkTable.ensure_full_text", "Publisher._check", "Ledger.write", "Ledger.bury",
     "ChunkTable.tag", "ReleaseLog._insert", "ReleaseLog.append", "Ledger.mark_released", "Publisher.publish", "Inbox.acknowledge",
 ]  # fmt: skip
-FOLDING = ["optimize", "ChunkTable.fold", "Ledger.fold", "Publisher.publish_maintenance", "Upkeep.begin", "Upkeep._fold", "Drain.fold"]
+FOLDING = ["optimize", "ChunkTable.fold", "Ledger.fold", "Publisher.publish_maintenance", "Upkeep.begin", "Upkeep._fold", "Upkeep.finish"]
 RECOVERY = ["ChunkTable.restore", "Ledger.restore", "Publisher.take_over"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -106,6 +106,20 @@ def test_what_another_commit_gets_in_the_way_of_is_folded_another_time(bench: Be
     assert sorted(bench.found("text")) == ["a", "b"]
 
 
+def test_a_failure_that_nobody_expects_is_logged_and_the_next_batch_goes_in(
+    bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def broken(*_: object) -> None:
+        raise LookupError("no such index")
+
+    monkeypatch.setattr(upkeep, "fold", broken)
+    keeping.begin()
+    keeping.finish()
+    bench.put("a", "text a")
+    assert "LookupError: no such index" in caplog.text
+    assert bench.found("text") == ["a"]
+
+
 def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping: Upkeep):
     for number in range(12):
         bench.put(f"d{number}", f"text {number}", metadata={"kind": ("even", "odd")[number % 2]})
