@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evals import dataset
-from evals.gate import Comparison, not_significantly_worse
+from evals.gate import Judgement, Verdict, judged
 from evals.ranking import NDCG
 from index.evaluations import Evaluation, as_json
 from index.store import Store
@@ -16,11 +16,11 @@ MIN_MEASURED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whether the release is proven by this evaluation, and why or why not; `comparison` is with release `baseline`."""
+    """Whether the release is proven by this evaluation, and why or why not; `judgement` is beside release `baseline`."""
 
     proven: bool
     reason: str
-    comparison: Comparison | None = None
+    judgement: Judgement | None = None
     baseline: int | None = None
 
 
@@ -33,8 +33,7 @@ def prove(store: Store, evaluation: Evaluation) -> Proof:
     if gap := coverage_gap(evaluation):
         return Proof(proven=False, reason=gap)
     baseline = baseline_of(store, evaluation)
-    comparison = not_significantly_worse(values_of(evaluation), values_of(baseline)) if baseline else None
-    proof = _decide(baseline, comparison)
+    proof = _decide(evaluation, baseline)
     if proof.proven:
         detail = {"scores": as_json(evaluation.scores), "evaluation": evaluation.id}
         store.log.append("proven", evaluation.release, BY, reason=proof.reason, detail=detail)
@@ -73,13 +72,11 @@ def values_of(evaluation: Evaluation) -> dict[str, float]:
     return {question: value for question, value in values.items() if value is not None}
 
 
-def _decide(baseline: Evaluation | None, comparison: Comparison | None) -> Proof:
-    if baseline is None or comparison is None:
+def _decide(evaluation: Evaluation, baseline: Evaluation | None) -> Proof:
+    if baseline is None:
         return Proof(proven=True, reason="there is no earlier proof to compare with")
-    if comparison.delta is None:
-        reason = f"no golden question is left that proven release {baseline.release} was measured on"
-        return Proof(proven=True, reason=reason, comparison=comparison, baseline=baseline.release)
-    change = f"{NDCG} {comparison.delta:+.3f} ({comparison.low:+.3f} to {comparison.high:+.3f})"
-    against = f"{change} against proven release {baseline.release} on {comparison.questions} questions"
-    verdict = "not significantly worse" if comparison.holds else "significantly worse"
-    return Proof(comparison.holds, f"{verdict}: {against}", comparison, baseline.release)
+    judgement = judged(values_of(evaluation), values_of(baseline))
+    worse = judgement.verdict is Verdict.HOLD
+    told = "significantly worse" if worse else "not significantly worse"
+    reason = f"{told} than proven release {baseline.release} in {NDCG}, {judgement}"
+    return Proof(not worse, reason, judgement, baseline.release)
