@@ -34,8 +34,10 @@ def ask(
     """Answers from the sources, with quotes that stand there word for word; says so when they hold no answer."""
     if data.stream:
         raise BadRequest("stream: true is not supported yet; leave it out to get the whole answer at once")
-    question = Question(data.question, data.k, dict(data.filter), data.release, dict(request.auth.filter))
-    made = answer(platform.reader, platform.model.get(), platform.generators(), question)
+    release = platform.reader.view(data.release).release
+    embedder = platform.models.of(release)
+    question = Question(data.question, data.k, dict(data.filter), release.number, dict(request.auth.filter))
+    made = answer(platform.reader, embedder, platform.generators(embedder), question)
     return AnswerReply(
         id=uuid.uuid4().hex,
         answer=made.text,

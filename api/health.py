@@ -38,7 +38,7 @@ def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshnes
     # The search comes last: while the sample is indexed it would only take time from that.
     checks: list[tuple[str, Callable[[], object]]] = [
         ("index", lambda: _opened(platform)),
-        ("model", platform.model.get),
+        ("model", platform.embedder),
         ("sample", lambda: _indexed(progress)),
         ("search", lambda: _search(platform)),
     ]
@@ -105,7 +105,7 @@ def _why(part: str, error: Exception) -> str:
 
 
 def _search(platform: Platform) -> None:
-    retrieve(platform.reader, platform.model.get(), Query("is the search working?", k=1))
+    retrieve(platform.reader, platform.embedder(), Query("is the search working?", k=1))
 
 
 def _opened(platform: Platform) -> None:

@@ -79,7 +79,7 @@ class SweepPlan(PlanReply):
 def plan(platform: NamedDependency[Platform], data: JSONBody[PlanRequest]) -> SweepPlan:
     """What a sweep of a configured source would add, change and remove; or what adding these paths would."""
     source, is_whole = _source(platform, data)
-    embedder = platform.model.get()
+    embedder = platform.embedder()
     try:
         found = forecast(platform.store, source, embedder, platform.settings.chunk_tokens, is_whole)
     except OSError as error:

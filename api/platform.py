@@ -5,10 +5,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import monotonic
 
+from api.models import Models
 from index.embedder import Embedder
-from index.errors import GroundworkError, Unavailable
+from index.errors import GroundworkError
 from index.search import Reader
 from index.settings import Settings
 from index.store import Store
@@ -17,44 +18,8 @@ from tasks.extract import ExtractiveGenerator
 from tasks.generate import ChatGenerator, Endpoint
 
 POLL_S = 0.2
-SERVICE_POLL_S = 5.0
 POLL_WAITED_FOR_S = 0.02
 _log = logging.getLogger("groundwork.api")
-
-
-class ModelInBackground:
-    """Loads the embedder in a thread, so that the API answers `/health/live` at once."""
-
-    def __init__(self, load: Callable[[], Embedder]) -> None:
-        self._load = load
-        self._embedder: Embedder | None = None
-        self._failure: GroundworkError | None = None
-        self._thread = Thread(target=self._run, name="model", daemon=True)
-
-    def start(self) -> None:
-        """Begins to load."""
-        self._thread.start()
-
-    def get(self) -> Embedder:
-        """The embedder; `Unavailable` while it loads or when it can't be loaded."""
-        if self._failure:
-            raise Unavailable(f"the embedding model can't be loaded: {self._failure}", retry_after_s=30)
-        if self._embedder is None:
-            raise Unavailable("the embedding model is still loading", retry_after_s=5)
-        return self._embedder
-
-    def _run(self) -> None:
-        while self._embedder is None:
-            try:
-                embedder = self._load()
-                embedder.embed_query("warm up")
-                self._embedder, self._failure = embedder, None
-            except GroundworkError as error:
-                _log.error("%s", error)
-                self._failure = error
-                if not isinstance(error, Unavailable):
-                    return
-                sleep(SERVICE_POLL_S)
 
 
 @dataclass(slots=True)
@@ -63,18 +28,17 @@ class Platform:
 
     settings: Settings
     store: Store
-    model: ModelInBackground
+    models: Models
     reader: Reader = field(init=False)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
     _chat: Generator | None = None
-    _extractive: Generator | None = None
     _looks: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Opens what is cheap to open."""
-        self.reader = self.store.reader()
+        self.reader = self.store.reader(self.models.wait_for)
         settings = self.settings
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"
@@ -82,7 +46,7 @@ class Platform:
 
     def start(self) -> None:
         """Loads the model and follows the release log, both in threads."""
-        self.model.start()
+        self.models.start(self.store.log.all())
         self._follower = Thread(target=self._follow, name="follower", daemon=True)
         self._follower.start()
 
@@ -94,11 +58,14 @@ class Platform:
         """Stops following."""
         self._stopping.set()
 
-    def generators(self) -> Sequence[Generator]:
+    def embedder(self, release: int | None = None) -> Embedder:
+        """The embedder of a release, or of the one that is served; raises what `Reader.view` does, and `Unavailable` while it loads."""
+        return self.models.of(self.reader.view(release).release)
+
+    def generators(self, embedder: Embedder) -> Sequence[Generator]:
         """Who answers: the configured language model first, the extractive one when it fails."""
-        if self._extractive is None:
-            self._extractive = ExtractiveGenerator(self.model.get())
-        return (self._chat, self._extractive) if self._chat else (self._extractive,)
+        extractive = ExtractiveGenerator(embedder)
+        return (self._chat, extractive) if self._chat else (extractive,)
 
     async def until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Waits until `done()`, asked after each release, or the time is over; says which."""
@@ -122,6 +89,6 @@ class Platform:
                 self.reader.follow()
                 for look in self._looks:
                     look()
-            except (OSError, RuntimeError, ValueError) as error:  # what LanceDB raises while a table is being changed
-                _log.warning("could not read the release log, trying again: %s", error)
+            except (OSError, RuntimeError, ValueError, GroundworkError) as error:  # what LanceDB raises while a table is being changed
+                _log.warning("could not follow the release log, trying again: %s", error)
             self._stopping.wait(POLL_WAITED_FOR_S if self._waiters else POLL_S)

@@ -9,10 +9,12 @@ import uvicorn
 from api.app import create_app
 from api.early_answers import EarlyAnswers
 from api.keys import Keys, ensure_admin
-from api.platform import ModelInBackground, Platform
+from api.models import Models
+from api.platform import Platform
 from api.runs import Runs
-from index.embedder import configured
+from index.embedder import embedder_of
 from index.errors import Misconfigured
+from index.recipe import Recipe
 from index.settings import Settings
 from index.store import open_store
 
@@ -25,8 +27,8 @@ def main() -> None:
     settings = Settings()
     keys = Keys(settings.home / "keys.json")
     ensure_admin(keys, settings.admin_key_file)
-    model = ModelInBackground(lambda: configured(settings))
-    platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), model)
+    models = Models(lambda recipe: embedder_of(recipe, settings), Recipe(settings.embedder, settings.embedder_url))
+    platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), models)
     runs = Runs(settings.prefect_url, settings.prefect_ui)
     uvicorn.run(
         cast(Any, EarlyAnswers(create_app(platform, keys, runs))),

@@ -32,7 +32,6 @@ class Drain:
 
     store: Store
     publisher: Publisher
-    tools: Tools
     stopping: Callable[[], bool]
     pause: Callable[[float], object]
     retention: Retention = field(default_factory=Retention)
@@ -49,6 +48,11 @@ class Drain:
         self.upkeep = Upkeep(self.store, self.publisher, self.retention)
         self._lanes = Lanes(self.store.inbox)
         self._patient = Interruptible(self.tools.embedder, self._must_yield)
+
+    @property
+    def tools(self) -> Tools:
+        """Those that the newest release was made with."""
+        return self.publisher.tools
 
     def next_batch(self) -> list[Outcome]:
         """Indexes what waits, at most one batch; an empty list when nothing does.

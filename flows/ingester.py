@@ -5,31 +5,31 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from threading import Event
 from time import monotonic
 
+from evals.examine import examine
 from flows.ingest import Drain
-from flows.rebuild import Rebuilding
+from flows.rebuilding import BY, Rebuilding
 from flows.recorder import Recorder
 from flows.watch import Watcher
-from index.embedder import configured
-from index.errors import Misconfigured, Unavailable
+from flows.workshop import Workshop
+from index.errors import Misconfigured
 from index.policy import index_policy
+from index.recipe import Recipe, recipe_of
 from index.settings import Settings
 from index.store import Store, open_store
-from tasks.chunk import chunker_for
 from tasks.discover import SampleSource, sources
-from tasks.prepare import Tools
 from tasks.publish import Publisher
-from tasks.rebuild import needed
+from tasks.rebuild import forget_others
 from tasks.retention import retention
 from tasks.sweep import sweep
-from tasks.validate import Contract, thresholds
+from tasks.wish import ask, follow_settings, made_with, under_way
 
 POLL_S = 0.05
 RECORDING_ENDS_WITHIN_S = 1.0
 IDLE_S = 5.0
-SERVICE_POLL_S = 5.0
 # Searches go before: with it a question is embedded in 8 ms beside a bulk load, without in 20 (2 cores).
 NICENESS = 10
 _log = logging.getLogger("groundwork.ingester")
@@ -48,7 +48,11 @@ def main() -> None:
         if not lease.acquire(lambda: _log.warning("another ingester holds the lease; waiting for it to end"), stop.is_set):
             return
         os.nice(NICENESS)
-        tools = make_tools(settings, stop)
+        policy = index_policy(settings.index_policy)
+        asked = recipe_of(settings, policy.vector_bits)
+        follow_settings(store.log, asked)
+        workshop = Workshop(settings)
+        tools = workshop.waiting(made_with(store.log) or asked, stop)
         publisher = Publisher(store, tools)
         publisher.take_over()
         if settings.first_start_file.exists():
@@ -59,27 +63,24 @@ def main() -> None:
         _mark_ready(settings)
         watcher = Watcher(store, sources(settings.sources, settings.sample, settings.home))
         watcher.start()
-        drain = Drain(store, publisher, tools, stop.is_set, stop.wait, retention(settings.retention))
-        run(drain, Rebuilding(drain, needed(store, publisher, tools, index_policy(settings.index_policy))), recorder, settings, stop)
+        drain = Drain(store, publisher, stop.is_set, stop.wait, retention(settings.retention))
+        begin_rebuild(publisher, asked)
+        rebuilding = Rebuilding(drain, workshop, partial(examine, recall_target=policy.recall_target), policy)
+        run(drain, rebuilding, recorder, settings, stop)
         watcher.stop()
         tools.parsers.close()
         recorder.stop(RECORDING_ENDS_WITHIN_S)
 
 
-def make_tools(settings: Settings, stop: Event) -> Tools:
-    """Loads the model and what is sized for it; waits while the embedding service does not answer."""
-    while True:
-        try:
-            embedder = configured(settings)
-            break
-        except Unavailable as error:
-            _log.warning("%s; trying again", error)
-            if stop.wait(SERVICE_POLL_S):
-                sys.exit()
-    chunker = chunker_for(embedder, settings.chunk_tokens)
-    contract = Contract(embedder.dimensions, embedder.max_tokens, thresholds(settings.contract))
-    policy = index_policy(settings.index_policy)
-    return Tools(embedder, chunker, contract, near_duplicate=settings.near_duplicate, vector_bits=policy.vector_bits)
+def begin_rebuild(publisher: Publisher, asked: Recipe) -> None:
+    """Asks for a rebuild where the same recipe makes other passages than those that are stored; else drops what is left of one."""
+    store, tools = publisher.store, publisher.tools
+    if under_way(store.log):
+        return
+    if publisher.table.generation != tools.generation:
+        ask(store.log, tools.recipe, asked, BY, "passages are cut or stored otherwise than they were")
+    else:
+        forget_others(store, tools.generation)
 
 
 def run(drain: Drain, rebuilding: Rebuilding, recorder: Recorder, settings: Settings, stop: Event) -> None:

@@ -9,7 +9,9 @@ from tokenizers import Tokenizer
 from index.errors import Misconfigured
 from index.local_embedder import BUNDLED, open_local
 from index.model_folder import bundled_path
+from index.recipe import Recipe
 from index.settings import Settings
+from index.shortened import Shortened
 from index.vectors import Places, Vectors
 
 __all__ = ["BUNDLED", "Embedder", "Places", "SentenceTransformerEmbedder", "Vectors", "bundled_path", "configured", "open_embedder"]
@@ -46,8 +48,19 @@ class Embedder(Protocol):
 
 def configured(settings: Settings) -> Embedder:
     """The embedder that the settings ask for; takes seconds."""
+    return embedder_of(Recipe(settings.embedder, settings.embedder_url), settings)
+
+
+def embedder_of(recipe: Recipe, settings: Settings) -> Embedder:
+    """The embedder of a recipe; takes seconds. The key of a service is that of the settings.
+
+    Raises `Misconfigured` when it can't be loaded, `Unavailable` when the service does not answer.
+    """
     key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
-    return open_embedder(settings.embedder, settings.home, settings.embedder_url, key, settings.embedder_price)
+    whole = open_embedder(recipe.embedder, settings.home, recipe.url, key, settings.embedder_price)
+    if recipe.dimensions > whole.dimensions:
+        raise Misconfigured(f"{whole.name} has {whole.dimensions} dimensions: {recipe.dimensions} of them can't be kept")
+    return Shortened(whole, recipe.dimensions) if 0 < recipe.dimensions < whole.dimensions else whole
 
 
 def open_embedder(

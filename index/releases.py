@@ -22,7 +22,21 @@ from index.arrivals import Arrival, from_json, to_json
 from index.errors import Conflict, NotFound, Unavailable
 from index.policy import untuned
 
-Kind = Literal["released", "promoted", "rolled_back", "resumed", "held", "proven", "reclaimed", "indexed", "tuned", "kept"]
+Kind = Literal[
+    "released",
+    "promoted",
+    "rolled_back",
+    "resumed",
+    "held",
+    "proven",
+    "reclaimed",
+    "indexed",
+    "tuned",
+    "kept",
+    "rebuild_asked",
+    "rebuild_ended",
+    "candidate",
+]
 COMPACT_EVERY = 100
 # The arrivals are many and wanted once: they are not kept in memory.
 _KEPT = [name for name in schema.RELEASES.names if name != "arrivals"]
@@ -55,7 +69,8 @@ class Event:
 class Release:
     """One servable state of the index; everything but `status` and `scores` never changes.
 
-    `aliases` documents say the same as another one. Before `kept_until` retention does not take it.
+    `aliases` documents say the same as another one. Before `kept_until` retention does not take it. `recipe` is what its rows
+    were made with, empty in releases of earlier code.
     """
 
     number: int
@@ -73,6 +88,7 @@ class Release:
     status: str = "checked"
     scores: list[dict[str, Any]] = field(default_factory=list)
     kept_until: datetime | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,11 @@ class ReleaseLog:
         except KeyError:
             raise NotFound(f"there is no release {number}; GET /v1/releases lists them") from None
 
+    @property
+    def next_number(self) -> int:
+        """The number of the release that comes next: those of candidates are taken too."""
+        return max(self._releases, default=0) + 1
+
     def live(self) -> Release:
         """The release being served; `Unavailable` before the first."""
         if not self.state.live:
@@ -226,6 +247,8 @@ class ReleaseLog:
         self.events.append(event)
         if event.kind == "released":
             self._releases[event.release] = Release(event.release, created_at=event.at, **event.detail)
+        elif event.kind == "candidate":
+            self._releases[event.release] = Release(event.release, created_at=event.at, status="held", **event.detail)
         elif event.kind == "proven":
             self._replace(event.release, status="proven", scores=event.detail.get("scores", []))
         elif event.kind == "held":
@@ -248,7 +271,7 @@ class ReleaseLog:
 
 def rollback_target(log: Sequence[Release], live: int) -> Release:
     """Where a rollback goes that names no release: the last proven one before live, else the one before it."""
-    before = [release for release in log if release.number < live and release.status != "reclaimed"]
+    before = [release for release in log if release.number < live and release.status not in ("reclaimed", "held")]
     if not before:
         raise Conflict("there is no earlier release that can still be served")
     proven = [release for release in before if release.status == "proven"]

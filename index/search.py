@@ -1,7 +1,7 @@
 """Reads: searches over one release, followed as releases come."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -138,6 +138,29 @@ class View:
         rows = self._dataset.sample(min(count, self.release.rows), columns=["text"])
         return [str(text) for text in rows["text"].to_pylist()]
 
+    def sample_vectors(self, count: int) -> Vectors:
+        """Some of the vectors, in no order: shape (count, dimensions)."""
+        return vector_index.sample(self._dataset, count)
+
+    def sample_embedded(self, count: int) -> tuple[list[str], Vectors]:
+        """What was embedded for some passages, and their vectors, shape (count, dimensions)."""
+        rows = self._dataset.sample(count, columns=[FULL_TEXT_COLUMN, vector_index.COLUMN])
+        return rows[FULL_TEXT_COLUMN].to_pylist(), vector_index.as_array(rows[vector_index.COLUMN])
+
+    def unindexed_text(self) -> int:
+        """Rows that the full-text index does not have: a search by text reads each. Reads statistics: not for each request."""
+        names = [index.name for index in self._dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
+        return max((int(self._dataset.stats.index_stats(name)["num_unindexed_rows"]) for name in names), default=self.release.rows)
+
+    def fragments(self) -> int:
+        """In how many pieces the rows are."""
+        return len(self._dataset.get_fragments())
+
+    def passages(self) -> dict[str, int]:
+        """How many passages each document has. Reads a column: not for each request."""
+        rows = self._dataset.to_table(columns=["doc_id"]).group_by("doc_id").aggregate([([], "count_all")])
+        return dict(zip(rows["doc_id"].to_pylist(), rows["count_all"].to_pylist(), strict=True))
+
     @property
     def vector_column(self) -> pa.Field:
         """How its vectors are stored."""
@@ -165,7 +188,11 @@ class View:
 class Reader:
     """Follows the release log and keeps the last few releases open. Safe to share between threads."""
 
-    def __init__(self, db: DBConnection, log: ReleaseLog, ledger: Ledger, index_cache: int) -> None:
+    def __init__(
+        self, db: DBConnection, log: ReleaseLog, ledger: Ledger, index_cache: int, prepare: Callable[[Release], object] = lambda _: None
+    ) -> None:
+        """`prepare` is called on a release of another embedder before it becomes live, and may raise to stay on what is."""
+        self._prepare = prepare
         self._db = db
         self._index_cache = index_cache
         self._log = log
@@ -196,7 +223,10 @@ class Reader:
         with self._lock:
             self._forget_stale()
         if live:
-            self._warm(self.view(live))
+            view = self.view(live)
+            if self._live and view.release.embedder != self.view(self._live).release.embedder:
+                self._prepare(view.release)
+            self._warm(view)
         with self._lock:
             if events > self.followed:
                 self.followed, self._live = events, live

@@ -1,6 +1,6 @@
 """Wires the parts of one index together; everybody opens it through here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,9 +68,9 @@ class Store:
         """The right to write the rows of a chunk table, by name."""
         return Lease(self.folder / "leases" / name)
 
-    def reader(self) -> Reader:
-        """A follower of the release log with a handle of its own."""
-        return Reader(self.db, self.log, self.ledger, self.index_cache)
+    def reader(self, prepare: Callable[[Release], object] = lambda _: None) -> Reader:
+        """A follower of the release log with a handle of its own; for `prepare` see `Reader`."""
+        return Reader(self.db, self.log, self.ledger, self.index_cache, prepare)
 
 
 def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bool = False) -> Store:

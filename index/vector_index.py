@@ -47,8 +47,13 @@ def stored_bytes(column: pa.Field) -> int:
 
 def sample(dataset: Any, count: int) -> Vectors:
     """Some of the vectors, in no order: shape (count, dimensions)."""
-    column = dataset.sample(count, columns=[COLUMN])[COLUMN].combine_chunks()
-    vectors: Vectors = np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), -1)
+    return as_array(dataset.sample(count, columns=[COLUMN])[COLUMN])
+
+
+def as_array(column: pa.ChunkedArray) -> Vectors:
+    """The vectors of a column: shape (rows, dimensions)."""
+    whole = column.combine_chunks()
+    vectors: Vectors = np.asarray(whole.flatten(), dtype=np.float32).reshape(len(whole), -1)
     return vectors
 
 

@@ -10,6 +10,7 @@ from index.chunks import Chunk, ChunkTable, generation_name
 from index.documents import Entry, Write
 from index.embedder import Embedder, Vectors
 from index.errors import Rejected
+from index.recipe import Recipe
 from index.store import Store
 from index.vectors import HALF_PRECISION
 from tasks.aliases import Folding, find_aliases
@@ -27,7 +28,7 @@ class Tools:
     """What turns documents into vectors; made once per process.
 
     A document that resembles another one by at least `near_duplicate` (0 to 1) becomes its alias; 0: none does. Numbers of
-    stored vectors have `vector_bits`.
+    stored vectors have `vector_bits`. `recipe` is what they were made after, for those who need the same tools later.
     """
 
     embedder: Embedder
@@ -36,6 +37,7 @@ class Tools:
     parsers: Parsers = field(default_factory=Parsers)
     near_duplicate: float = 0.85
     vector_bits: int = HALF_PRECISION
+    recipe: Recipe = field(default_factory=Recipe)
 
     @property
     def generation(self) -> str:

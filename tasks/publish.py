@@ -1,7 +1,8 @@
 """Prepared batches to releases. The one writer of a chunk table and the ledger holds a `Publisher`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,9 +21,9 @@ class Publisher:
     """Writes one generation and makes its releases. Needs the generation's lease."""
 
     def __init__(self, store: Store, tools: Tools) -> None:
-        """Opens the live generation; raises `Misconfigured` when another embedder made it."""
-        self._store = store
-        self._tools = tools
+        """Opens the newest release's generation; raises `Misconfigured` when another embedder made it."""
+        self.store = store
+        self.tools = tools
         store.log.refresh()
         generation = tools.generation
         if store.log.state.newest:
@@ -33,26 +34,21 @@ class Publisher:
         self.canonicals = Canonicals(store.ledger.canonicals() if tools.near_duplicate else ())
         self._base = 0
 
-    @property
-    def live_embedder(self) -> str:
-        """The fingerprint of the embedder that made the rows."""
-        return self._store.log.get(self._store.log.state.newest).embedder
-
     def take_over(self) -> Release:
         """Takes back what an earlier writer left unfinished and shuts it out; makes release 1 on an empty index.
 
         The `restore` commits make any commit fail that an older, paused writer still has in hand.
         """
-        self._store.log.refresh()
-        if not self._store.log.state.newest:
+        self.store.log.refresh()
+        if not self.store.log.state.newest:
             self._base = self.table.version
-            return self._release(self._store.ledger.version, {}, {"rows": "ok"})
-        newest = self._store.log.get(self._store.log.state.newest)
+            return self._release(self.store.ledger.version, {}, {"rows": "ok"})
+        newest = self.store.log.get(self.store.log.state.newest)
         if newest.generation != self.table.generation:
-            self.table = self._store.existing_chunk_table(newest.generation)
+            self.table = self.store.existing_chunk_table(newest.generation)
         self._base = self.table.restore(newest.version)
-        self._store.ledger.restore(newest.ledger_version)
-        self._store.ledger.mark_released(newest.ledger_version)
+        self.store.ledger.restore(newest.ledger_version)
+        self.store.ledger.mark_released(newest.ledger_version)
         return newest
 
     def publish(self, batch: Prepared) -> Release:
@@ -61,7 +57,7 @@ class Publisher:
         Raises:
             BatchFailed: the checks before the release failed; call `take_over` before the next batch.
         """
-        number = self._store.log.state.newest + 1
+        number = self.store.log.next_number
         with batch.timings.step("publish"):
             before = self.table.count()
             self.table.upsert(batch.changes.written, batch.vectors)
@@ -70,9 +66,9 @@ class Publisher:
         with batch.timings.step("check"):
             checks = self._check(batch, before)
         with batch.timings.step("release"):
-            self._store.ledger.write([*(replace(entry, release=number) for entry in batch.entries), *batch.moved])
-            self._store.ledger.bury(dict(batch.deleted), number)
-            release = self._release(self._store.ledger.version, dict(batch.fields), checks, batch.aliases, batch.arrivals)
+            self.store.ledger.write([*(replace(entry, release=number) for entry in batch.entries), *batch.moved])
+            self.store.ledger.bury(dict(batch.deleted), number)
+            release = self._release(self.store.ledger.version, dict(batch.fields), checks, batch.aliases, batch.arrivals)
         for entry in (*batch.entries, *batch.moved):
             if entry.is_canonical and entry.bands:
                 self.canonicals.add(entry.doc_id, entry.bands)
@@ -80,22 +76,36 @@ class Publisher:
 
     def publish_maintenance(self) -> Release | None:
         """A release with the same rows when folding or an index build has moved the table's head, or the index was tuned; else None."""
-        log = self._store.log
+        log = self.store.log
         log.refresh()
         shape = log.shape(self.table.generation)
         is_tuned = shape is not None and shape.search != log.get(log.state.newest).search
         if self.table.version <= self._base and not is_tuned:
             return None
-        return self._release(self._store.ledger.version, {}, {"maintenance": "ok"})
+        return self._release(self.store.ledger.version, {}, {"maintenance": "ok"})
 
-    def serve(self, table: ChunkTable, chunks: pa.Table) -> Release:
-        """Makes another generation the live one; `chunks` says how many passages each document has in it (doc_id, chunks).
+    def serve(self, table: ChunkTable, chunks: pa.Table, tools: Tools, checks: Mapping[str, Any]) -> Release:
+        """Makes another generation the newest release; `chunks` says how many passages each document has in it (doc_id, chunks).
 
-        When it fails, call `take_over` before the next batch.
+        From then on batches are made with `tools`. When it fails, call `take_over` before the next batch.
         """
-        self._store.ledger.set_chunks(chunks)
-        self.table = table
-        return self._release(self._store.ledger.version, {}, {"rows": "ok", "rebuilt": "ok"})
+        before = self.table, self.tools
+        self.store.ledger.set_chunks(chunks)
+        self.table, self.tools = table, tools
+        try:
+            return self._release(self.store.ledger.version, {}, checks)
+        except BaseException:
+            self.table, self.tools = before
+            raise
+
+    def offer(self, table: ChunkTable, tools: Tools) -> Release:
+        """Has the head of another generation be examined: a release that is held, and that nobody is served who does not name it."""
+        log = self.store.log
+        log.refresh()
+        number, version = log.next_number, table.version
+        table.tag(number, version)
+        log.append("candidate", number, BY, detail=self._facts(table, tools, version, {}))
+        return log.get(number)
 
     def _check(self, batch: Prepared, before: int) -> dict[str, str]:
         written = [chunk.chunk_id for chunk in batch.changes.written]
@@ -110,34 +120,42 @@ class Publisher:
         self,
         ledger_version: int,
         fields: dict[str, str],
-        checks: dict[str, str],
+        checks: Mapping[str, Any],
         new_aliases: int = 0,
         arrivals: Sequence[Arrival] = (),
     ) -> Release:
-        log = self._store.log
-        number = log.state.newest + 1
-        before = log.get(number - 1) if number > 1 else None
-        shape = log.shape(self.table.generation)
-        version = self.table.version
+        log = self.store.log
+        number, version = log.next_number, self.table.version
         self.table.tag(number, version)
-        detail = {
-            "generation": self.table.generation,
-            "version": version,
-            "ledger_version": ledger_version,
-            "rows": self.table.count(),
-            "embedder": self._tools.embedder.fingerprint,
-            "dimensions": self._tools.embedder.dimensions,
-            "fields": (before.fields if before else {}) | fields,
-            "aliases": (before.aliases if before else 0) + new_aliases,
-            "checks": checks,
-            "search": shape.search if shape else {},
-        }
+        detail = self._facts(self.table, self.tools, version, checks)
+        detail["ledger_version"] = ledger_version
+        detail["fields"] |= fields
+        detail["aliases"] += new_aliases
         event = log.append("released", number, BY, detail=detail, arrivals=arrivals)
-        self._store.ledger.mark_released(ledger_version)
+        self.store.ledger.mark_released(ledger_version)
         self._base = version
         if event.seq % COMPACT_EVERY == 0:
             log.compact()
         return log.get(number)
+
+    def _facts(self, table: ChunkTable, tools: Tools, version: int, checks: Mapping[str, Any]) -> dict[str, Any]:
+        """What a release says of the rows of a generation."""
+        log = self.store.log
+        newest = log.get(log.state.newest) if log.state.newest else None
+        shape = log.shape(table.generation)
+        return {
+            "generation": table.generation,
+            "version": version,
+            "ledger_version": newest.ledger_version if newest else 0,
+            "rows": table.count(),
+            "embedder": tools.embedder.fingerprint,
+            "dimensions": tools.embedder.dimensions,
+            "recipe": tools.recipe.as_json(),
+            "fields": dict(newest.fields) if newest else {},
+            "aliases": newest.aliases if newest else 0,
+            "checks": dict(checks),
+            "search": shape.search if shape else {},
+        }
 
 
 def _check_embedder(newest: Release, tools: Tools) -> None:

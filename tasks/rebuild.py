@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 from index.chunks import Chunk, ChunkTable
 from index.documents import Draft, Entry, Write
@@ -30,7 +31,7 @@ _log = logging.getLogger("groundwork.ingester")
 
 @dataclass(slots=True)
 class Rebuild:
-    """Brings the generation of these tools to what the live one shows, piece by piece, and then serves it.
+    """Brings the generation of these tools to what the newest release shows, piece by piece; then it can be offered, and served.
 
     Only the holder of the writer's lease may use it, between batches. A document that changes meanwhile is just to be done
     again, and what is done is remembered: after a kill it goes on where it was.
@@ -44,6 +45,7 @@ class Rebuild:
     _target: ChunkTable = field(init=False)
     _rebuilt: Rebuilt = field(init=False)
     _todo: deque[Done] = field(default_factory=deque)
+    _of: int = 0
     _documents: int = FIRST_DOCUMENTS
     _indexing: Future[Shape | None] | None = None
 
@@ -56,31 +58,52 @@ class Rebuild:
     def _open(self) -> ChunkTable:
         return self.store.chunk_table(self.tools.generation, self.tools.embedder.dimensions, self.tools.vector_bits)
 
-    def step(self, seconds: float) -> Release | None:
-        """Does one piece, in about so many seconds; the release that serves the new generation, once nothing is left to do.
+    def step(self, seconds: float) -> bool:
+        """Does one piece, in about so many seconds; whether nothing is left to do: the generation shows what the newest release does.
 
         Raises:
-            BatchFailed: a passage breaks the data contract. The live generation stays.
+            BatchFailed: a passage breaks the data contract. What is served stays.
             RuntimeError: its vector index could not be made; the next step tries again.
         """
         if not self._todo and not self._look():
-            return self._serve() if self._is_indexed() else None
+            return self._is_indexed()
         if not self._todo:
-            return None
+            return False
         began = monotonic()
         piece = [self._todo.popleft() for _ in range(min(self._documents, len(self._todo)))]
         self._take(piece)
         pace = len(piece) / max(monotonic() - began, 1e-3)
         self._documents = min(MAX_DOCUMENTS, max(1, round(pace * seconds)), 4 * self._documents)
-        return None
+        return False
 
-    def remaining(self) -> int:
-        """How many documents are still to do, as of the last look."""
-        return len(self._todo)
+    def offer(self) -> Release:
+        """A release of the generation as it is, held: for those who examine it."""
+        self._target.fold()
+        return self.publisher.offer(self._target, self.tools)
+
+    def serve(self, checks: Mapping[str, Any]) -> Release:
+        """Makes the generation the newest release: only right after a `step` that had nothing left to do."""
+        self._target.fold()
+        release = self.publisher.serve(self._target, self._rebuilt.rows().select(["doc_id", "chunks"]), self.tools, checks)
+        self._rebuilt.drop()
+        _log.info(
+            "release %d serves generation %s: %d passages, %d texts embedded",
+            release.number,
+            release.generation,
+            release.rows,
+            self.embedded,
+        )
+        return release
+
+    def progress(self) -> tuple[int, int]:
+        """How many documents are done, of how many, as of the last look."""
+        return self._of - len(self._todo), self._of
 
     def _look(self) -> bool:
         """Whether anything is to do: compares the ledger with what is done, and removes what is gone."""
-        missing, gone = difference(self.store.ledger.indexed(), self._rebuilt.rows())
+        wanted = self.store.ledger.indexed()
+        self._of = wanted.num_rows
+        missing, gone = difference(wanted, self._rebuilt.rows())
         self._remove(gone)
         self._todo.extend(missing)
         return bool(missing) or self._mend()
@@ -122,7 +145,7 @@ class Rebuild:
         """Those that this model has made before, in either generation, and new ones."""
         hashes = [chunk.text_hash for chunk in chunks]
         known = self._target.vectors_of(hashes)
-        if self.publisher.live_embedder == self.tools.embedder.fingerprint:
+        if self.publisher.tools.embedder.fingerprint == self.tools.embedder.fingerprint:
             known |= self.publisher.table.vectors_of([digest for digest in hashes if digest not in known])
         missing = texts_to_embed(chunks, known)
         made = self.tools.embedder.embed(list(missing.values()))
@@ -151,31 +174,8 @@ class Rebuild:
             indexing.result()  # what went wrong there is raised here
         return False
 
-    def _serve(self) -> Release:
-        """Makes the new generation the live one."""
-        self._target.fold()
-        release = self.publisher.serve(self._target, self._rebuilt.rows().select(["doc_id", "chunks"]))
-        self._rebuilt.drop()
-        _log.info(
-            "release %d serves generation %s: %d passages, %d texts embedded",
-            release.number,
-            release.generation,
-            release.rows,
-            self.embedded,
-        )
-        return release
 
-
-def needed(store: Store, publisher: Publisher, tools: Tools, policy: IndexPolicy | None = None) -> Rebuild | None:
-    """The rebuild that brings the index to these tools; None when they made it. What an earlier one left, for others, is dropped."""
-    generation = tools.generation
+def forget_others(store: Store, *generations: str) -> None:
+    """Removes what is stored of generations but these and those of releases that can be served."""
     servable = {release.generation for release in store.log.all() if release.status != "reclaimed"}
-    store.drop_generations_but(servable | {generation, publisher.table.generation})
-    if publisher.table.generation == generation:
-        return None
-    _log.info(
-        "the chunker, or how vectors are stored, has changed: generation %s is made from stored text, searches use %s meanwhile",
-        generation,
-        publisher.table.generation,
-    )
-    return Rebuild(store, publisher, tools, policy or IndexPolicy())
+    store.drop_generations_but(servable | set(generations))

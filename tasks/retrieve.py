@@ -72,6 +72,8 @@ def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
     view = reader.view(query.release)
     if query.min_release is not None and view.release.number < query.min_release:
         raise Conflict(f"release {view.release.number} is served, older than min_release {query.min_release}; try again shortly")
+    if query.mode != "text" and embedder.fingerprint != view.release.embedder:
+        raise Conflict(f"release {view.release.number} was made by the embedder {view.release.embedder}, not by {embedder.fingerprint}")
     asked = filters.parse(query.filter, view.release.fields) + filters.parse(query.always)
     # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
     without_aliases = bool(view.release.aliases) and not asked

@@ -64,10 +64,12 @@ class Served:
 class Asked:
     """The embedder of somebody who knows the vectors of his questions: each search takes the next."""
 
-    name = fingerprint = kernel = "asked"
+    name = kernel = "asked"
     max_tokens = 256
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, fingerprint: str) -> None:
+        """`fingerprint` is that of the release they are asked of."""
+        self.fingerprint = fingerprint
         self.dimensions = vectors.shape[1]
         self._vectors = cycle(vectors)
 
@@ -112,7 +114,7 @@ def serve(folder: Path, questions: Questions) -> Served:
         view.by_vector(vector, K, None)
     vector = by_vector(view, questions)
     memory = resident()
-    asking = Asked(questions.vectors)
+    asking = Asked(questions.vectors, view.release.embedder)
     served = Served(
         opened_s=opened - began,
         first_s=first,

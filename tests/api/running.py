@@ -17,9 +17,11 @@ import uvicorn
 from api.app import create_app
 from api.early_answers import EarlyAnswers
 from api.keys import Keys, Role, ensure_admin
-from api.platform import ModelInBackground, Platform
+from api.models import Models
+from api.platform import Platform
 from api.runs import Runs
 from flows.ingest import Drain
+from index.recipe import Recipe
 from index.settings import Settings
 from index.store import open_store
 from tasks.chunk import Chunker
@@ -57,7 +59,7 @@ class RunningApi:
         self.keys = Keys(home / "keys.json")
         ensure_admin(self.keys, self.settings.admin_key_file)
         self.admin = self.settings.admin_key_file.read_text().strip()
-        self.platform = Platform(self.settings, open_store(self.settings.index, home), ModelInBackground(HashingEmbedder))
+        self.platform = Platform(self.settings, open_store(self.settings.index, home), Models(lambda _: HashingEmbedder(), Recipe()))
         runs = Runs(self.settings.prefect_url, self.settings.prefect_ui)
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
@@ -97,7 +99,7 @@ class RunningApi:
         )
         publisher = Publisher(self.store, tools)
         publisher.take_over()
-        self._ingester = Ingester(Drain(self.store, publisher, tools, lambda: False, sleep))
+        self._ingester = Ingester(Drain(self.store, publisher, lambda: False, sleep))
         self._ingester.start()
 
     def stop_ingester(self) -> None:

@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 
-from api.platform import ModelInBackground, Platform
+from api.models import Models
+from api.platform import Platform
 from index.errors import Misconfigured
+from index.recipe import Recipe
 
 
 def test_alive_needs_nothing(own):
@@ -53,15 +55,15 @@ def test_an_index_whose_files_are_gone_is_not_ready_and_says_which_part(own):
 
 
 def test_a_model_that_can_not_be_loaded_is_named(own, caplog):
-    def load():
+    def load(_: Recipe):
         raise Misconfigured("GROUNDWORK_EMBEDDER=lost can't be loaded")
 
-    model = ModelInBackground(load)
-    platform = Platform(own.settings, own.store, model)
+    models = Models(load, Recipe())
+    platform = Platform(own.settings, own.store, models)
     platform.start()
     own.until(lambda: "GROUNDWORK_EMBEDDER=lost" in caplog.text)
     with pytest.raises(Exception, match="can't be loaded: GROUNDWORK_EMBEDDER=lost"):
-        model.get()
+        models.by(Recipe())
     platform.stop()
 
 

@@ -63,7 +63,8 @@ def full_disk(largest_file: int) -> Iterator[None]:
 def drain_of(bench: Bench, embedder: HashingEmbedder | None = None) -> Drain:
     """A drain that is about to stop, so that it backs off for no time."""
     tools = replace(bench.tools, embedder=embedder or bench.embedder)
-    return Drain(bench.store, bench.publisher, tools, lambda: True, lambda _: None)
+    bench.publisher.tools = tools
+    return Drain(bench.store, bench.publisher, lambda: True, lambda _: None)
 
 
 def states(bench: Bench) -> dict[str, str]:
@@ -91,7 +92,7 @@ def test_a_fault_that_goes_away_costs_no_document_its_place(bench):
     bench.accept(Draft("a", content=b"some poison"), Draft("b", content=b"text"))
     drain = drain_of(bench, PickyEmbedder(ValueError("once")))
     assert drain.next_batch() == NOTHING
-    drain.tools = bench.tools
+    drain.publisher.tools = bench.tools
     assert [outcome.documents for outcome in drain.next_batch()] == [2]
     assert states(bench) == {"a": "indexed", "b": "indexed"}
 
@@ -206,7 +207,7 @@ def test_a_rollback_while_old_releases_are_retired_is_waited_out(bench, monkeypa
         raise Conflict("release 3 went live while it was about to be retired")
 
     monkeypatch.setattr(upkeep, "tidy", raced)
-    draining = Drain(bench.store, bench.publisher, bench.tools, lambda: False, lambda _: None)
+    draining = Drain(bench.store, bench.publisher, lambda: False, lambda _: None)
     for _ in range(TIDY_EVERY):
         draining.upkeep.note_batch(1)
         folded(draining)

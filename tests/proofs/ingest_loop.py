@@ -50,7 +50,7 @@ def main() -> None:
         publisher = Publisher(store, tools)
         publisher.take_over()
         print("ready", flush=True)
-        drain = Drain(store, publisher, tools, lambda: False, sleep)
+        drain = Drain(store, publisher, lambda: False, sleep)
         while True:
             if not drain.next_batch():
                 sleep(0.005)

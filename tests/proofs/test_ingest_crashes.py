@@ -38,7 +38,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def drain(bench: Bench) -> None:
     """Ingests all that waits, in this process."""
-    draining = Drain(bench.store, bench.publisher, bench.tools, lambda: False, sleep)
+    draining = Drain(bench.store, bench.publisher, lambda: False, sleep)
     while not bench.store.inbox.is_empty():
         draining.next_batch()
     bench.reader.follow()

@@ -13,7 +13,7 @@ from index.vectors import FULL_PRECISION
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.publish import Publisher
-from tasks.rebuild import Rebuild, needed
+from tasks.rebuild import Rebuild
 from tasks.validate import Failure
 from tests.bench import Bench
 from tests.fakes import TrustingContract
@@ -32,17 +32,15 @@ def shorter(bench: Bench) -> Tools:
 
 def reopened(bench: Bench, tools: Tools) -> Rebuild:
     """The rebuild as an ingester with these tools begins it, or goes on with it."""
-    publisher = Publisher(bench.store, tools)
+    publisher = Publisher(bench.store, bench.tools)
     publisher.take_over()
-    rebuild = needed(bench.store, publisher, tools)
-    assert rebuild is not None
-    return rebuild
+    return Rebuild(bench.store, publisher, tools)
 
 
 def finished(rebuild: Rebuild) -> Release:
     for _ in range(50):
-        if release := rebuild.step(1.0):
-            return release
+        if rebuild.step(1.0):
+            return rebuild.serve({})
     raise AssertionError("the rebuild does not come to an end")
 
 
@@ -65,10 +63,6 @@ def test_a_changed_chunker_cuts_stored_text_anew_and_embeds_only_what_is_new(ben
     assert sorted(bench.embedder.embedded) == sorted(passages(bench, "long"))
     assert (bench.live.number, bench.live.rows, bench.live.generation != before.generation) == (release.number, 4, True)
     assert bench.found("plums")[0] == "long"
-
-
-def test_tools_that_made_the_index_need_no_rebuild(bench: Bench):
-    assert needed(bench.store, bench.publisher, bench.tools) is None
 
 
 def test_another_precision_is_another_generation_for_which_nothing_is_embedded(bench: Bench):
