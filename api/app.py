@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from api import (
     answers,
+    audit,
     capacity,
     documents,
     duplicates,
@@ -22,6 +23,7 @@ from api import (
     openapi,
     plans,
     problems,
+    rebuilds,
     releases,
     search,
 )
@@ -33,6 +35,8 @@ from api.runs import Runs
 HANDLERS: list[ControllerRouterHandler] = [
     search.search,
     answers.ask,
+    answers.get_answer,
+    answers.replay_answer,
     documents.put_document,
     documents.delete_document,
     documents.get_document,
@@ -46,6 +50,11 @@ HANDLERS: list[ControllerRouterHandler] = [
     releases.promote,
     releases.rollback,
     releases.resume,
+    rebuilds.start_rebuild,
+    rebuilds.list_rebuilds,
+    rebuilds.get_rebuild,
+    rebuilds.cancel_rebuild,
+    audit.audit,
     evaluations.start_evaluation,
     evaluations.list_evaluations,
     evaluations.get_evaluation,

@@ -38,9 +38,11 @@ PAGE = 1_000  # the most items a page of the API has
 app = App(name="groundwork", help=HELP, version=lambda: version("groundwork"), result_action="return_value")
 app.meta.group_parameters = Group("Everywhere", sort_key=1)
 quarantine = App(name="quarantine", help="List documents in quarantine; `replay` takes them through the pipeline again.")
+rebuild = App(name="rebuild", help="Make the index anew with another model or other passages; `list` and `cancel` rebuilds (admin).")
 keys = App(name="keys", help="List keys; `create` and `revoke` them (admin).")
 app.command(quarantine)
 app.command(keys)
+app.command(rebuild)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,53 @@ def replay(
     if doc_id is not None:
         return Outcome(session.client.post(client.document_path(doc_id, "/replay"), {}), terminal.facts)
     return Outcome(session.client.post("/v1/quarantine/replay", {}, reason=reason), terminal.facts)
+
+
+@rebuild.default
+@rebuild.command(name="start")
+def _rebuild(
+    *,
+    embedder: Annotated[str | None, Parameter(help="A sentence-transformers name, or a path on the server.")] = None,
+    dimensions: Annotated[int | None, Parameter(help="Keep so many of the vectors' dimensions; 0: all.")] = None,
+    chunk_tokens: Annotated[int | None, Parameter(help="The longest passage.")] = None,
+    vector_bits: Annotated[Literal[16, 32] | None, Parameter(help="Of each stored number.")] = None,
+    dry_run: Annotated[bool, Parameter(negative=(), help="Only say what it would take.")] = False,
+    reason: Annotated[str, Parameter(help="Kept in the audit.")] = "",
+    wait: Annotated[bool, Parameter(help="Wait until it has ended.")] = True,
+    session: Here,
+) -> Outcome:
+    """Make the index anew from stored text, beside what is served. What is left out stays as it is."""
+    asked: Json = {"embedder": embedder, "dimensions": dimensions, "vector_bits": vector_bits, "dry_run": dry_run, "reason": reason}
+    asked |= {"chunking": {"tokens": chunk_tokens}} if chunk_tokens is not None else {}
+    reply = session.client.post("/v1/rebuilds", asked)
+    if dry_run:
+        return Outcome(reply, terminal.facts)
+    path = f"/v1/rebuilds/{reply['id']}"
+    if wait:
+        session.terminal.note(f"rebuild {reply['id']} goes on when you stop waiting; `groundwork rebuild cancel {reply['id']}` ends it")
+        with session.terminal.progress("Rebuilding", None) as advance:
+            while (reply := session.client.get(path))["state"] == "running":
+                advance(reply["done"] or 0, reply["of"])
+                time.sleep(PAUSE_S)
+    return Outcome(reply, terminal.rebuild, 0 if reply["state"] in ("running", "done") else 4)
+
+
+@rebuild.command(name="list")
+def _rebuilds(*, session: Here) -> Outcome:
+    """List rebuilds, newest first."""
+    return Outcome(session.client.get("/v1/rebuilds"), terminal.rebuilds)
+
+
+@rebuild.command
+def cancel(number: int, /, *, session: Here) -> Outcome:
+    """Cancel a rebuild; what was made for it is removed."""
+    return Outcome(session.client.delete(f"/v1/rebuilds/{number}"), terminal.rebuild)
+
+
+@app.command
+def audit(*, limit: int = 20, session: Here) -> Outcome:
+    """List who did what to what is served, newest first."""
+    return Outcome(session.client.get("/v1/audit", limit=limit), terminal.audit)
 
 
 @keys.default

@@ -19,6 +19,7 @@ from api.status import is_processed, outcome, page, readable, status
 from index.documents import Draft, Entry, Write
 from index.documents import State as DocumentState
 from index.errors import BadRequest, Conflict, NotFound
+from tasks import purge as purges
 from tasks.parse import media_type
 from tasks.sweep import segments
 
@@ -66,12 +67,12 @@ async def put_document(
 async def delete_document(
     request: Req, platform: NamedDependency[Platform], doc_id: DocId, wait: Wait = 0, purge: Purge = False
 ) -> Response[AcceptedReply | DocumentReply]:
-    """Deletes a document. From the moment this is applied no release shows it, however old."""
+    """Deletes a document. From the moment this is applied no release shows it, however old; `purge` removes its bytes soon after."""
     del doc_id
     name = intake.doc_id_of(request.scope["raw_path"])
-    if purge:
-        raise BadRequest("purge=true is not supported yet; without it the document is hidden in every release")
     await asyncio.to_thread(status, platform, name, request.auth)
+    if purge:
+        await asyncio.to_thread(purges.ask, platform.store.log, name, request.auth.id)
     [write] = await asyncio.to_thread(platform.store.inbox.accept, [Draft(name, "delete")], "express")
     return await _when_done(platform, write, wait)
 

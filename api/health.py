@@ -16,6 +16,7 @@ from api.freshness import Freshness
 from api.platform import Platform
 from api.problems import problem
 from index.errors import GroundworkError, Unavailable
+from index.search import Opened
 from tasks.retrieve import Query, retrieve
 
 _log = logging.getLogger("groundwork.api")
@@ -105,7 +106,8 @@ def _why(part: str, error: Exception) -> str:
 
 
 def _search(platform: Platform) -> None:
-    retrieve(platform.reader, platform.embedder(), Query("is the search working?", k=1))
+    view = platform.reader.view()
+    retrieve(Opened(view), platform.models.of(view.release), Query("is the search working?", k=1))
 
 
 def _opened(platform: Platform) -> None:

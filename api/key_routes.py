@@ -2,15 +2,19 @@
 
 from datetime import UTC
 
-from litestar import delete, get, post
+from litestar import Request, delete, get, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.auth import requires
 from api.keys import Key, Keys
+from api.platform import Platform
 from api.replies import KeyReply, NewKeyReply, Page
 from api.requests import KeyRequest
 from index import filters
+
+Req = Request[None, Key, State]
 
 
 @post(
@@ -23,12 +27,20 @@ from index import filters
     status_code=201,
     sync_to_thread=True,
 )
-def create_key(keys: NamedDependency[Keys], data: JSONBody[KeyRequest]) -> NewKeyReply:
+def create_key(request: Req, platform: NamedDependency[Platform], keys: NamedDependency[Keys], data: JSONBody[KeyRequest]) -> NewKeyReply:
     """Makes a key. Its secret is shown this once; only a hash of it is stored."""
     filters.parse(data.filter)
     expires = data.expires_at.replace(tzinfo=data.expires_at.tzinfo or UTC) if data.expires_at else None
     key, secret = keys.create(data.role, data.name, expires, data.filter)
     shown = _reply(key)
+    detail = {
+        "id": key.id,
+        "role": key.role,
+        "name": key.name,
+        "expires_at": expires.isoformat() if expires else None,
+        "filter": data.filter,
+    }
+    platform.store.log.append("key_made", 0, request.auth.id, detail=detail)
     return NewKeyReply(shown.id, shown.role, shown.name, shown.created_at, shown.expires_at, shown.filter, key=secret)
 
 
@@ -46,9 +58,10 @@ def list_keys(keys: NamedDependency[Keys]) -> Page[KeyReply]:
     tags=["Keys"],
     sync_to_thread=True,
 )
-def revoke_key(keys: NamedDependency[Keys], identifier: FromPath[str]) -> None:
+def revoke_key(request: Req, platform: NamedDependency[Platform], keys: NamedDependency[Keys], identifier: FromPath[str]) -> None:
     """Revokes a key at once."""
     keys.revoke(identifier)
+    platform.store.log.append("key_revoked", 0, request.auth.id, detail={"id": identifier})
 
 
 def _reply(key: Key) -> KeyReply:

@@ -6,7 +6,7 @@ from threading import Event, Lock, Thread
 from time import sleep
 
 from index.embedder import Embedder
-from index.errors import Conflict, GroundworkError, Unavailable
+from index.errors import BadRequest, Conflict, GroundworkError, Misconfigured, Unavailable
 from index.recipe import Recipe, recipe_from
 from index.releases import Release
 
@@ -23,7 +23,7 @@ class ModelInBackground:
     def __init__(self, load: Callable[[], Embedder]) -> None:
         self._load = load
         self._embedder: Embedder | None = None
-        self._failure: GroundworkError | None = None
+        self.failure: GroundworkError | None = None
         self._tried = Event()
         self._thread = Thread(target=self._run, name="model", daemon=True)
 
@@ -33,8 +33,8 @@ class ModelInBackground:
 
     def get(self) -> Embedder:
         """The embedder; `Unavailable` while it loads or when it can't be loaded."""
-        if self._failure:
-            raise Unavailable(f"the embedding model can't be loaded: {self._failure}", retry_after_s=30)
+        if self.failure:
+            raise Unavailable(f"the embedding model can't be loaded: {self.failure}", retry_after_s=30)
         if self._embedder is None:
             raise Unavailable("the embedding model is still loading", retry_after_s=5)
         return self._embedder
@@ -49,11 +49,11 @@ class ModelInBackground:
             try:
                 embedder = self._load()
                 embedder.embed_query("warm up")
-                self._embedder, self._failure = embedder, None
+                self._embedder, self.failure = embedder, None
                 self._tried.set()
             except GroundworkError as error:
                 _log.error("%s", error)
-                self._failure = error
+                self.failure = error
                 self._tried.set()
                 if not isinstance(error, Unavailable):
                     return
@@ -80,9 +80,26 @@ class Models:
         """The embedder that made a release; raises `Unavailable` while it loads, or when it can't be, `Conflict` when it is another one."""
         return self._checked(release, self._model(self._recipe(release)).get())
 
-    def by(self, recipe: Recipe) -> Embedder:
-        """The embedder of a recipe, waited for; raises `Unavailable` when it can't be loaded, or takes too long."""
-        return self._model(recipe).wait(LONGEST_LOAD_S)
+    def tried(self, recipe: Recipe) -> Embedder:
+        """The embedder of a recipe that somebody asks for, waited for.
+
+        Raises `BadRequest` when it can't be loaded, and `Unavailable` when it takes too long.
+        """
+        model = self._model(recipe)
+        try:
+            return model.wait(LONGEST_LOAD_S)
+        except Unavailable:
+            with self._lock:
+                self._models = {known: each for known, each in self._models.items() if each is not model}
+            if isinstance(model.failure, Misconfigured):
+                raise BadRequest(str(model.failure)) from model.failure
+            raise
+
+    def keep_only(self, releases: Iterable[Release]) -> None:
+        """Forgets models that no release of these was made by."""
+        wanted = {self._bare(self._recipe(release)) for release in releases if release.status != "reclaimed"} | {self._bare(self._settings)}
+        with self._lock:
+            self._models = {recipe: model for recipe, model in self._models.items() if recipe in wanted}
 
     def wait_for(self, release: Release) -> None:
         """Returns when the embedder of a release is there; raises as `of`, and `Unavailable` when it takes too long."""
@@ -91,9 +108,13 @@ class Models:
     def _recipe(self, release: Release) -> Recipe:
         return recipe_from(release.recipe) or self._settings
 
+    @staticmethod
+    def _bare(recipe: Recipe) -> Recipe:
+        """The recipe of the model alone: passages and bits are no matter of it."""
+        return Recipe(recipe.embedder, recipe.url, recipe.dimensions)
+
     def _model(self, recipe: Recipe) -> ModelInBackground:
-        # The model alone counts: passages and bits are no matter of it.
-        recipe = Recipe(recipe.embedder, recipe.url, recipe.dimensions)
+        recipe = self._bare(recipe)
         with self._lock:
             if recipe not in self._models:
                 self._models[recipe] = ModelInBackground(lambda: self._load(recipe))

@@ -34,6 +34,7 @@ class Platform:
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
     _chat: Generator | None = None
+    _extractive: dict[str, Generator] = field(default_factory=dict)
     _looks: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,7 +65,8 @@ class Platform:
 
     def generators(self, embedder: Embedder) -> Sequence[Generator]:
         """Who answers: the configured language model first, the extractive one when it fails."""
-        extractive = ExtractiveGenerator(embedder)
+        # One for each model: it remembers vectors of sentences.
+        extractive = self._extractive.setdefault(embedder.fingerprint, ExtractiveGenerator(embedder))
         return (self._chat, extractive) if self._chat else (extractive,)
 
     async def until(self, done: Callable[[], bool], timeout_s: float) -> bool:

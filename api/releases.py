@@ -13,11 +13,13 @@ from api.auth import requires
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
-from api.replies import LiveReply, Page, ReleaseReply
+from api.replies import DebtReply, LiveReply, Page, ReleaseReply
 from api.requests import ReasonRequest, RollbackRequest
 from index.errors import BadRequest
 from index.releases import Kind, Release
+from tasks import requeue
 from tasks.rollback import held_documents, move_live, target_of_rollback
+from tasks.wish import override_gate
 
 Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 Req = Request[None, Key, State]
@@ -74,8 +76,14 @@ def get_release(platform: NamedDependency[Platform], number: Number) -> ReleaseR
     sync_to_thread=True,
 )
 def promote(request: Req, platform: NamedDependency[Platform], number: Number, data: JSONBody[ReasonRequest | None] = None) -> LiveReply:
-    """Serves release `number`: the newest means following again, any other is pinned."""
-    return _move(platform, "promoted", number, request.auth, data.reason if data else "")
+    """Serves release `number`: the newest means following again, any other is pinned. One that the gate held needs a reason."""
+    reason = data.reason if data else ""
+    platform.store.log.refresh()
+    if platform.store.log.get(number).status == "held" and not reason:
+        raise BadRequest(f"release {number} was held by the gate: give a 'reason' to serve it all the same, it is kept on record")
+    moved = _move(platform, "promoted", number, request.auth, reason)
+    override_gate(platform.store.log, number, request.auth.id, reason)
+    return moved
 
 
 @post(
@@ -88,13 +96,17 @@ def promote(request: Req, platform: NamedDependency[Platform], number: Number, d
     sync_to_thread=True,
 )
 def rollback(request: Req, platform: NamedDependency[Platform], data: JSONBody[RollbackRequest]) -> LiveReply:
-    """Serves an earlier release, pinned, until somebody resumes."""
-    if data.requeue:
-        raise BadRequest("requeue: true is not supported yet; without it the documents since then wait until you resume")
+    """Serves an earlier release, pinned, until somebody resumes; `requeue` takes what came since through the pipeline again."""
     if data.to is not None and data.before is not None:
         raise BadRequest("give 'to' or 'before', not both")
     before = data.before.replace(tzinfo=data.before.tzinfo or UTC) if data.before else None
-    return _move(platform, "rolled_back", target_of_rollback(platform.store.log, data.to, before), request.auth, data.reason)
+    target = target_of_rollback(platform.store.log, data.to, before)
+    if not data.requeue:
+        return _move(platform, "rolled_back", target, request.auth, data.reason)
+    requeue.check(platform.store, target)
+    moved = _move(platform, "rolled_back", target, request.auth, data.reason)
+    requeue.ask(platform.store, target, request.auth.id, data.reason)
+    return moved
 
 
 @post(
@@ -113,9 +125,15 @@ def resume(request: Req, platform: NamedDependency[Platform], data: JSONBody[Rea
 
 
 def _move(platform: Platform, kind: Kind, number: int, key: Key, reason: str) -> LiveReply:
+    platform.models.wait_for(platform.store.log.servable(number))
     moved = move_live(platform.store, kind, number, by=key.id, reason=reason)
     platform.reader.follow()
     return LiveReply(moved.live, moved.was, held_documents(platform.store), moved.pinned)
+
+
+def _debt(platform: Platform) -> DebtReply | None:
+    owed = requeue.debt(platform.store)
+    return DebtReply(owed.documents, owed.of) if owed else None
 
 
 def _reply(platform: Platform, release: Release) -> ReleaseReply:
@@ -133,6 +151,8 @@ def _reply(platform: Platform, release: Release) -> ReleaseReply:
         checks=release.checks,
         scores=release.scores,
         search=release.search,
+        recipe=release.recipe,
+        debt=_debt(platform) if live else None,
     )
 
 

@@ -62,6 +62,56 @@ class AnswerReply(msgspec.Struct):
     degraded: list[str]
 
 
+class PassageReply(msgspec.Struct):
+    """A passage that the generator saw; `digest` is the SHA-256 of its text."""
+
+    chunk_id: str
+    doc_id: str
+    digest: str
+    score: float
+
+
+class AnswerRecordReply(msgspec.Struct):
+    """What an answer was made from. `prompt` is what a language model was sent; `always` the filter of the key that asked."""
+
+    id: str
+    at: datetime
+    key: str
+    question: str
+    k: int
+    filter: dict[str, Any]
+    always: dict[str, Any]
+    release: int
+    generation: str
+    embedder: str
+    search: dict[str, Any]
+    generator: str
+    prompt: str | None
+    answer: str
+    grounded: bool
+    citations: list[dict[str, Any]]
+    degraded: list[str]
+    passages: list[PassageReply]
+
+
+class AnswerReplayReply(msgspec.Struct):
+    """The same question again. Passages of `deleted` documents are left out of the comparison; others are named by their id."""
+
+    id: str
+    release: int
+    was_release: int
+    same_passages: bool
+    same_answer: bool
+    answer: str
+    was_answer: str
+    generator: str
+    was_generator: str
+    deleted: list[str]
+    gone: list[str]
+    new: list[str]
+    moved: list[str]
+
+
 class AcceptedReply(msgspec.Struct):
     """The write is durable."""
 
@@ -84,7 +134,7 @@ class BulkReply(msgspec.Struct):
 
 
 class DocumentReply(msgspec.Struct):
-    """What became of the newest revision of a document."""
+    """What became of the newest revision of a document; `purged` is what removing its bytes came to, once that is done."""
 
     doc_id: str
     revision: int
@@ -98,10 +148,18 @@ class DocumentReply(msgspec.Struct):
     reason: str | None
     title: str | None = None
     uri: str | None = None
+    purged: dict[str, Any] | None = None
+
+
+class DebtReply(msgspec.Struct):
+    """What a rollback with `requeue` took out of the index: `documents` of `of` are not in it again yet."""
+
+    documents: int
+    of: int
 
 
 class ReleaseReply(msgspec.Struct):
-    """One servable state of the index."""
+    """One servable state of the index; `recipe` is what its rows were made with. `debt` is told of the live one."""
 
     release: int
     generation: str
@@ -114,6 +172,8 @@ class ReleaseReply(msgspec.Struct):
     checks: dict[str, Any]
     scores: list[dict[str, Any]]
     search: dict[str, Any]
+    recipe: dict[str, Any]
+    debt: DebtReply | None = None
 
 
 class LiveReply(msgspec.Struct):
@@ -236,6 +296,58 @@ class PlanReply(msgspec.Struct):
     disk_bytes: int
     needs_confirmation: bool
     examples: dict[str, list[str]]
+
+
+class RebuildReply(msgspec.Struct):
+    """A rebuild. While it runs, `done` `of` its documents are in the new generation; `outcome` says what it came to.
+
+    `release` is what it made, held or live, and `gate` what the gate found.
+    """
+
+    id: int
+    state: Literal["running", "done", "held", "cancelled", "failed"]
+    recipe: dict[str, Any]
+    by: str
+    reason: str | None
+    asked_at: datetime
+    ended_at: datetime | None
+    phase: str | None
+    done: int | None
+    of: int | None
+    embedded: int | None
+    outcome: str | None
+    release: int | None
+    gate: dict[str, Any] | None
+
+
+class RebuildPlanReply(msgspec.Struct):
+    """What a rebuild would make of `chunks_now` passages, and take; reckoned from `measured` documents."""
+
+    documents: int
+    chunks_now: int
+    chunks: int
+    embed: int
+    seconds: float
+    disk_bytes: int
+    memory_bytes: int
+    measured: int
+    tokens: int
+    cost: float | None
+
+
+class AuditReply(msgspec.Struct):
+    """Who did what, when and why; `live` is what was served after it, `was` before."""
+
+    seq: int
+    at: datetime
+    by: str
+    what: str
+    reason: str | None
+    release: int | None
+    live: int
+    was: int
+    pinned: bool
+    detail: dict[str, Any]
 
 
 class KeyReply(msgspec.Struct):

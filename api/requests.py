@@ -52,6 +52,12 @@ class AnswerRequest(Request, kw_only=True):
     stream: bool = False
 
 
+class AnswerReplayRequest(Request, kw_only=True):
+    """The release to ask again on, instead of the one that the answer came from."""
+
+    release: ReleaseNumber | None = None
+
+
 class DocumentRequest(Request, kw_only=True):
     """A document: `text`, or any bytes as `content_base64` with their `media_type`."""
 
@@ -81,6 +87,27 @@ class RollbackRequest(Request, kw_only=True):
 class ReasonRequest(Request, kw_only=True):
     """Why; it is kept in the release log."""
 
+    reason: Reason = ""
+
+
+class ChunkingRequest(Request, kw_only=True):
+    """How documents are cut."""
+
+    tokens: Annotated[int, Meta(ge=64, le=8_192, description="The longest passage, title and headings included.")]
+
+
+class RebuildRequest(Request, kw_only=True):
+    """What the new generation is made with; what is left out stays as it is."""
+
+    embedder: (
+        Annotated[str, Meta(min_length=1, max_length=500, description="A sentence-transformers name, or a path on the server.")] | None
+    ) = None
+    dimensions: Annotated[int, Meta(ge=0, le=65_536, description="How many of the vectors' are kept, from the first; 0: all.")] | None = (
+        None
+    )
+    chunking: ChunkingRequest | None = None
+    vector_bits: Literal[16, 32] | None = None
+    dry_run: bool = False
     reason: Reason = ""
 
 

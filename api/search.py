@@ -12,6 +12,7 @@ from api.keys import Key
 from api.platform import Platform
 from api.replies import HitReply, SearchReply
 from api.requests import SearchRequest
+from index.search import Opened
 from tasks.retrieve import Hit, Query, retrieve
 
 MAX_BODY = 1024 * 1024
@@ -31,20 +32,19 @@ def search(
     data: Annotated[SearchRequest, Body(title="Search")], request: Request[None, Key, State], platform: NamedDependency[Platform]
 ) -> SearchReply:
     """Finds the passages that are nearest to a question, on the live release or on the one you name."""
-    release = platform.reader.view(data.release).release
+    view = platform.reader.view(data.release)
     query = Query(
         text=data.query,
         k=data.k,
         mode=data.mode,
         filter=data.filter,
-        release=release.number,
         min_release=data.min_release,
         exact=data.exact,
         nprobes=data.nprobes,
         refine_factor=data.refine_factor,
         always=request.auth.filter,
     )
-    found = retrieve(platform.reader, platform.models.of(release), query)
+    found = retrieve(Opened(view), platform.models.of(view.release), query)
     return SearchReply(found.release, found.as_of, list(found.degraded), [hit_reply(hit) for hit in found.hits], found.timings_ms)
 
 

@@ -9,6 +9,7 @@ from index import filters
 from index.documents import Entry, State
 from index.errors import NotFound
 from index.segments import Waiting
+from tasks.purge import result_of
 
 
 def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:
@@ -77,6 +78,7 @@ def entry_reply(platform: Platform, entry: Entry) -> DocumentReply:
         reason=entry.reason,
         title=entry.title,
         uri=entry.uri,
+        purged=result_of(log, entry.doc_id) if entry.state == "deleted" else None,
     )
 
 

@@ -72,13 +72,16 @@ class Terminal:
         self._out.print(table)
 
     @contextmanager
-    def progress(self, doing: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """A bar while the block runs; call what it yields with the number done in all. No total: it only moves."""
+    def progress(self, doing: str, total: int | None) -> Iterator[Callable[..., None]]:
+        """A bar while the block runs; call what it yields with the number done in all, and of how many where that changes.
+
+        No total: it only moves.
+        """
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         shown_columns = columns if total is not None else (columns[0], columns[1], columns[3])
         with Progress(*shown_columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
             task = bar.add_task(doing, total=total)
-            yield lambda done: bar.update(task, completed=done)
+            yield lambda done, of=total: bar.update(task, completed=done, total=of)
 
 
 def printable(text: str) -> str:
@@ -235,6 +238,35 @@ def evaluation(terminal: Terminal, reply: Json) -> None:
     rows = [(each["metric"], each["value"], _interval(each), f"{each['measured']}/{each['of']}") for each in reply.get("scores") or []]
     if rows:
         terminal.table(("metric", "value", "95 % interval", "questions"), rows, right=("value", "95 % interval", "questions"))
+
+
+def rebuild(terminal: Terminal, reply: Json) -> None:
+    """What became of a rebuild, and what the gate said."""
+    pairs = [(name.replace("_", " "), value) for name, value in reply.items() if name not in ("gate", "recipe") and value is not None]
+    terminal.facts(
+        [("recipe", _recipe(reply["recipe"])), *((name, str(value) if name in (*NUMBERS, "id") else value) for name, value in pairs)]
+    )
+    findings = (reply.get("gate") or {}).get("findings", ())
+    if findings:
+        terminal.table(("check", "held", "found"), [(each["name"], each["ok"], each["detail"]) for each in findings])
+
+
+def rebuilds(terminal: Terminal, reply: Json) -> None:
+    """Rebuilds, newest first."""
+    columns = ("id", "state", "asked_at", "by", "recipe", "release", "outcome")
+    rows = [[_recipe(each["recipe"]) if name == "recipe" else each.get(name) for name in columns] for each in reply["items"]]
+    terminal.table(columns, rows, right=("id", "release"))
+
+
+def audit(terminal: Terminal, reply: Json) -> None:
+    """Deeds, newest first."""
+    columns = ("at", "by", "what", "was", "live", "reason")
+    terminal.table(columns, [[each.get(name) for name in columns] for each in reply["items"]], right=("was", "live"))
+
+
+def _recipe(recipe: Json) -> str:
+    dimensions = f", {recipe['dimensions']} dimensions" if recipe["dimensions"] else ""
+    return f"{recipe['embedder'] or 'bundled model'}{dimensions}, {recipe['chunk_tokens']} tokens, {recipe['vector_bits']} bits"
 
 
 def keys(terminal: Terminal, reply: Json) -> None:

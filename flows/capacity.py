@@ -9,7 +9,7 @@ from evals.capacity import Forecast
 from evals.capacity_picture import draw
 from evals.chart import as_data_uri, as_svg
 from flows.steps import ASSESS
-from index.embedder import configured
+from index.embedder import embedder_for
 from index.policy import index_policy
 from index.settings import Settings
 from index.store import open_store
@@ -30,7 +30,7 @@ def capacity() -> None:
     told: Forecast = ASSESS(
         store,
         policy,
-        configured(settings),
+        embedder_for(store.log.live().recipe, settings),
         scratch,
         settings.latency_goal_ms,
         datetime.now(UTC),

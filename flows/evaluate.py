@@ -23,8 +23,9 @@ from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
 from evals.prove import prove
 from evals.ranking import NDCG
-from index.embedder import Embedder, configured
+from index.embedder import Embedder, embedder_for
 from index.evaluations import Evaluation
+from index.releases import Release
 from index.search import Reader
 from index.settings import Settings
 from index.store import Store, open_store
@@ -119,7 +120,7 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
     sample_of(load(dataset), sample)  # a wrong name or size fails here, before the model is loaded
     print(f"evaluating release {number} on the golden set {dataset!r}")
-    embedder = as_task_run(load_embedder)
+    embedder = as_task_run(load_embedder, store.log.get(number))
     request = Request(str(current_run.id), number, dataset, sample)
     ask = asker(reader, embedder, generators(settings, embedder), number)
     evaluation = evaluate_release(reader, embedder, request, Progress(), ask, judge(settings), as_task_run)
@@ -130,9 +131,9 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     return Completed(message=f"Release {number}: {NDCG} {value}. {verdict}")
 
 
-def load_embedder() -> Embedder:
-    """The embedder that the settings ask for."""
-    return configured(Settings())
+def load_embedder(release: Release) -> Embedder:
+    """The embedder that made a release."""
+    return embedder_for(release.recipe, Settings())
 
 
 def conclude(store: Store, evaluation: Evaluation) -> str:

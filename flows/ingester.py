@@ -10,6 +10,7 @@ from threading import Event
 from time import monotonic
 
 from evals.examine import examine
+from flows.errands import Errands
 from flows.ingest import Drain
 from flows.rebuilding import BY, Rebuilding
 from flows.recorder import Recorder
@@ -66,7 +67,7 @@ def main() -> None:
         drain = Drain(store, publisher, stop.is_set, stop.wait, retention(settings.retention))
         begin_rebuild(publisher, asked)
         rebuilding = Rebuilding(drain, workshop, partial(examine, recall_target=policy.recall_target), policy)
-        run(drain, rebuilding, recorder, settings, stop)
+        run(drain, Errands(drain, workshop, settings.home), rebuilding, recorder, settings, stop)
         watcher.stop()
         tools.parsers.close()
         recorder.stop(RECORDING_ENDS_WITHIN_S)
@@ -83,10 +84,11 @@ def begin_rebuild(publisher: Publisher, asked: Recipe) -> None:
         forget_others(store, tools.generation)
 
 
-def run(drain: Drain, rebuilding: Rebuilding, recorder: Recorder, settings: Settings, stop: Event) -> None:
+def run(drain: Drain, errands: Errands, rebuilding: Rebuilding, recorder: Recorder, settings: Settings, stop: Event) -> None:
     """Batch after batch while there is work, and a piece of a rebuild after each; folds when there is none, or when it is due."""
     idle_since = monotonic()
     while not stop.is_set():
+        errands.go_on()
         outcomes = drain.next_batch()
         rebuilding.go_on()
         drain.keep_up()

@@ -8,7 +8,7 @@ from evals.recall import Recall
 from evals.tradeoff import draw
 from evals.tune import Checked
 from flows.steps import CHECK_RECALL
-from index.embedder import configured
+from index.embedder import embedder_for
 from index.policy import index_policy
 from index.settings import Settings
 from index.store import open_store
@@ -24,7 +24,7 @@ def tune(*, anew: bool = False) -> None:
     settings = Settings()
     store = open_store(settings.index, settings.home)
     policy = index_policy(settings.index_policy)
-    checked: Checked | None = CHECK_RECALL(store, policy, configured(settings), anew=anew)
+    checked: Checked | None = CHECK_RECALL(store, policy, embedder_for(store.log.live().recipe, settings), anew=anew)
     create_markdown_artifact(report(checked, policy.recall_target), key="recall", description="What the approximate search finds")
 
 

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.db import DBConnection
-from lancedb.index import FTS
+from lancedb.index import FTS, BTree
 from lancedb.table import LanceTable
 
 from index import schema, tables, vector_index
@@ -22,6 +23,7 @@ from index.vectors import FULL_PRECISION, HALF_PRECISION
 
 FULL_TEXT_COLUMN = "embedded_text"
 FACETS = "facets"
+KEYS = ("chunk_id", "doc_id", "text_hash")
 # Nearly every search asks for one of them: whether a passage is an alias's, or where it comes from.
 FILTERED = ("source", "media_type", "duplicate_of")
 SHOWN = (
@@ -90,9 +92,7 @@ class ChunkTable:
         """Opens the table; one that is made now has vectors of so many dimensions and bits a number."""
         self.generation = generation
         target = schema.chunks(dimensions, vector_bits)
-        self._table: LanceTable = tables.open_or_create(
-            db, table_name(generation), target, "chunk_id", ("chunk_id", "doc_id", "text_hash"), FILTERED, (FACETS,)
-        )
+        self._table: LanceTable = tables.open_or_create(db, table_name(generation), target, "chunk_id", KEYS, FILTERED, (FACETS,))
         # A table of earlier code lacks the facets: its filters read the metadata of each row.
         # Its vectors stay as they are, whatever those of a new one would be.
         stored = self._table.schema
@@ -156,6 +156,24 @@ class ChunkTable:
     def ensure_full_text(self) -> None:
         """Makes the full-text index once there are rows; made on an empty table it would cover nothing."""
         if self.count() and not any(FULL_TEXT_COLUMN in index.columns for index in self._table.list_indices()):
+            self._make_full_text()
+
+    def erase_deleted(self) -> None:
+        """The head holds no byte of deleted rows any more: neither in its files nor among the words of the full-text index."""
+        tables.erase_deleted(self._table)
+        self._make_full_text()
+        for column in KEYS:
+            self._table.create_index(column, config=BTree())
+        self._table.checkout_latest()
+
+    def texts_of(self, doc_id: str, version: int) -> list[str]:
+        """What was embedded of a document at a version, where that is still kept."""
+        dataset = self._table.to_lance().checkout_version(version)
+        found = dataset.to_table(columns=[FULL_TEXT_COLUMN], filter=pc.field("doc_id") == doc_id)[FULL_TEXT_COLUMN]
+        return [str(text) for text in found.to_pylist()]
+
+    def _make_full_text(self) -> None:
+        if self.count():
             self._table.create_index(FULL_TEXT_COLUMN, config=FTS(with_position=False, stem=True, remove_stop_words=True))
 
     def restore(self, version: int) -> int:

@@ -1,15 +1,15 @@
 """Embedders: text to unit vectors, and the tokenizer that sizes chunks for them."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
 from index.errors import Misconfigured
 from index.local_embedder import BUNDLED, open_local
 from index.model_folder import bundled_path
-from index.recipe import Recipe
+from index.recipe import Recipe, recipe_from
 from index.settings import Settings
 from index.shortened import Shortened
 from index.vectors import Places, Vectors
@@ -49,6 +49,11 @@ class Embedder(Protocol):
 def configured(settings: Settings) -> Embedder:
     """The embedder that the settings ask for; takes seconds."""
     return embedder_of(Recipe(settings.embedder, settings.embedder_url), settings)
+
+
+def embedder_for(recipe: Mapping[str, Any], settings: Settings) -> Embedder:
+    """The embedder of a release with this recipe; that of the settings, where the release says nothing of it."""
+    return embedder_of(recipe_from(recipe) or Recipe(settings.embedder, settings.embedder_url), settings)
 
 
 def embedder_of(recipe: Recipe, settings: Settings) -> Embedder:

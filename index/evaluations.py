@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -68,12 +68,34 @@ class Evaluations:
         """Each finished evaluation without its questions, newest first."""
         return sorted(self._read(None, with_questions=False), key=lambda evaluation: evaluation.ended_at, reverse=True)
 
+    def forget(self, doc_id: str) -> int:
+        """Takes out what evaluations quote of a document, and of it the answers to questions it was found for; returns how many."""
+        changed = 0
+        for evaluation in self._read(None, with_questions=True):
+            told = [_without(question, doc_id) for question in evaluation.questions]
+            if any(question is not before for question, before in zip(told, evaluation.questions, strict=True)):
+                self.write(replace(evaluation, questions=tuple(told)))
+                changed += 1
+        if changed:
+            tables.erase_deleted(self._table)
+            tables.clean(self._table, timedelta(0))
+        return changed
+
     def _read(self, condition: Any, with_questions: bool) -> list[Evaluation]:
         self._table.checkout_latest()
         columns = [name for name in schema.EVALUATIONS.names if with_questions or name != "questions"]
         query = self._table.search().select(columns).limit(tables.ALL)
         rows = (query.where(condition) if condition is not None else query).to_arrow().to_pylist()
         return [_evaluation(row) for row in rows]
+
+
+def _without(question: dict[str, Any], doc_id: str) -> dict[str, Any]:
+    """The row of a question without what a document says; the row itself where nothing of it is there."""
+    found = [hit for hit in question.get("found", ()) if hit["doc_id"] != doc_id]
+    passages = [passage for passage in question.get("passages", ()) if passage["doc_id"] != doc_id]
+    if len(found) == len(question.get("found", ())) and len(passages) == len(question.get("passages", ())):
+        return question
+    return question | {"found": found, "passages": passages, "answer": None}
 
 
 def as_json(scores: Sequence[Score]) -> list[dict[str, Any]]:

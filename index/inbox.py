@@ -91,6 +91,13 @@ class Inbox:
         self._counted = when, Backlog(before.documents + len(writes), before.bytes + size)
         return writes
 
+    def put_back(self, writes: Sequence[Write]) -> None:
+        """Makes writes wait again that were in the index, as one segment and with the revisions that they have."""
+        if writes:
+            size = sum(len(write.draft.content) for write in writes)
+            name = segments.file_name(self._reserve(1, datetime.now(UTC)), len(writes), size, again=True)
+            segments.write(writes, self._staging / name, self._folder / "bulk" / name)
+
     def segments(self, lane: Lane | None = None) -> list[Segment]:
         """What waits in one lane, or in all, oldest first."""
         found = []

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,6 @@ from lancedb.table import LanceTable
 from index import schema, tables
 from index.documents import Entry, State
 
-RELEASED = "released"
 _LONG = ("text", "form", "pages", "bands")
 _BRIEF = [column.name for column in fields(Entry) if column.name not in _LONG]
 
@@ -105,11 +105,11 @@ class Ledger:
         condition = (col("release") > lit(release)) & (col("state") != lit("quarantined"))
         return int(self._table.count_rows(condition.to_sql()))
 
-    def content_hashes(self) -> set[str]:
-        """Hashes of the originals that an entry still needs."""
+    def content_hashes(self, but: str | None = None) -> set[str]:
+        """Hashes of the originals that an entry still needs, `but` one document's."""
         self._table.checkout_latest()
-        rows = self._table.search().select(["content_hash", "indexed_hash"]).limit(tables.ALL).to_arrow()
-        return {digest for column in rows.columns for digest in column.to_pylist() if digest}
+        rows = self._table.search().select(["doc_id", "content_hash", "indexed_hash"]).limit(tables.ALL).to_arrow().to_pylist()
+        return {digest for row in rows if row["doc_id"] != but for digest in (row["content_hash"], row["indexed_hash"]) if digest}
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Upserts the entries by doc_id."""
@@ -129,6 +129,12 @@ class Ledger:
             table = pa.Table.from_pylist(rows, schema=schema.TOMBSTONES)
             self._tombstones.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all().execute(table)
 
+    def burials(self) -> dict[str, tuple[int, int]]:
+        """The revision of the deletion of each document that was ever deleted, and the release that it was deleted in."""
+        self._tombstones.checkout_latest()
+        rows = self._tombstones.search().select(["doc_id", "revision", "release"]).limit(tables.ALL).to_arrow().to_pylist()
+        return {row["doc_id"]: (row["revision"], row["release"]) for row in rows}
+
     def buried_since(self, release: int) -> list[str]:
         """Documents that were deleted in a release after `release`."""
         return [doc_id for doc_id, buried in self.buried() if buried > release]
@@ -145,14 +151,37 @@ class Ledger:
         self._table.restore(version)
         return self.version
 
-    def mark_released(self, version: int) -> None:
-        """Protects the version that belongs to the newest release from cleanup."""
-        tables.move_tag(self._table, RELEASED, version)
+    def tag(self, release: int, version: int) -> None:
+        """Protects the version that belongs to a release from cleanup."""
+        tables.move_tag(self._table, f"r{release}", version)
+
+    def untag(self, release: int) -> None:
+        """Gives the version of a retired release up to cleanup."""
+        with suppress(RuntimeError):  # there is none
+            self._table.tags.delete(f"r{release}")
+
+    def has(self, release: int) -> bool:
+        """Whether it can be taken back to what it was at a release."""
+        return f"r{release}" in self._table.tags.list()
+
+    def tagged(self) -> set[int]:
+        """The releases whose versions are protected."""
+        return {int(tag.removeprefix("r")) for tag in self._table.tags.list() if tag.removeprefix("r").isdecimal()}
+
+    def since(self, release: int) -> list[Entry]:
+        """Entries of documents whose newest revision came after a release, without text."""
+        self._table.checkout_latest()
+        rows = self._table.search().where(col("release") > lit(release)).select(_BRIEF).limit(tables.ALL).to_arrow()
+        return list(_entries(rows))
 
     def fold(self) -> None:
         """Merges small fragments and brings the indexes up to date."""
         tables.fold(self._table)
         tables.fold(self._tombstones)
+
+    def erase_deleted(self) -> None:
+        """The head holds no byte of what was replaced, or deleted, any more."""
+        tables.erase_deleted(self._table)
 
     def make_indexes_one(self) -> None:
         """Makes the parts of indexes one where they are many, or large."""

@@ -36,6 +36,11 @@ Kind = Literal[
     "rebuild_asked",
     "rebuild_ended",
     "candidate",
+    "requeued",
+    "purge_asked",
+    "purged",
+    "key_made",
+    "key_revoked",
 ]
 COMPACT_EVERY = 100
 # The arrivals are many and wanted once: they are not kept in memory.

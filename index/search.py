@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -185,6 +185,26 @@ class View:
         return len(hashes), len(hashes.unique())
 
 
+class Views(Protocol):
+    """Where releases are opened."""
+
+    def view(self, number: int | None = None) -> View:
+        """The live release, or the named one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release that somebody has opened: the same for as long as it is used, whatever becomes live meanwhile."""
+
+    opened: View
+
+    def view(self, number: int | None = None) -> View:
+        """Always that one."""
+        del number
+        return self.opened
+
+
 class Reader:
     """Follows the release log and keeps the last few releases open. Safe to share between threads."""
 
@@ -224,7 +244,7 @@ class Reader:
             self._forget_stale()
         if live:
             view = self.view(live)
-            if self._live and view.release.embedder != self.view(self._live).release.embedder:
+            if self._live and view.release.embedder != self._log.get(self._live).embedder:
                 self._prepare(view.release)
             self._warm(view)
         with self._lock:
@@ -234,8 +254,7 @@ class Reader:
 
     def view(self, number: int | None = None) -> View:
         """The live release, or the named one; raises `NotFound`, `Conflict` or `Unavailable`."""
-        number = self._live or None if number is None else number
-        release = self._log.live() if number is None else self._log.servable(number)
+        release = self._served() if number is None else self._log.servable(number)
         with self._lock:
             view = self._views.get(release.number)
             if view is None:
@@ -244,6 +263,10 @@ class Reader:
                     self._views.popitem(last=False)
             self._views.move_to_end(release.number)
             return view
+
+    def _served(self) -> Release:
+        """What searches get: what was live a moment ago is until the new one is ready, even where it was retired meanwhile."""
+        return self._log.get(self._live) if self._live else self._log.live()
 
     def _warm(self, view: View) -> None:
         """Small commits leave the index as it was: only what is new in it is worth the time."""

@@ -16,16 +16,22 @@ from index.documents import Draft, Lane, Write
 from index.errors import Unavailable
 
 SUFFIX = ".arrow"
+# No hexadecimal digit.
+AGAIN = "r"
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One inbox object: its path in the inbox, its lane, the number of writes in it and the size of their contents in bytes."""
+    """One inbox object: its path in the inbox, its lane, the number of writes in it and the size of their contents in bytes.
+
+    `again`: they were in the index before, and a rollback took them out of it.
+    """
 
     name: str
     lane: Lane
     writes: int
     size: int
+    again: bool = False
 
     @property
     def accepted_at(self) -> datetime:
@@ -48,15 +54,15 @@ class Waiting:
 _WITHOUT_CONTENT = [schema.WRITES.get_field_index(name) for name in schema.WRITES.names if name != "content"]
 
 
-def file_name(first_revision: int, writes: int, size: int) -> str:
+def file_name(first_revision: int, writes: int, size: int, *, again: bool = False) -> str:
     """The name of a new segment: names sort in the order of acceptance, and no two are alike."""
-    return f"{first_revision:017d}-{writes}-{size}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+    return f"{first_revision:017d}-{writes}-{size}-{AGAIN if again else ''}{uuid.uuid4().hex[:8]}{SUFFIX}"
 
 
 def from_name(lane: Lane, name: str) -> Segment:
     """What a file's name tells, without a look at the file."""
-    _, writes, size, _ = name.split("-")
-    return Segment(f"{lane}/{name}", lane, int(writes), int(size))
+    _, writes, size, unique = name.split("-")
+    return Segment(f"{lane}/{name}", lane, int(writes), int(size), unique.startswith(AGAIN))
 
 
 def write(writes: Sequence[Write], staged: Path, final: Path) -> None:

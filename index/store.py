@@ -7,6 +7,7 @@ from pathlib import Path
 from lancedb.db import DBConnection
 
 from index import tables
+from index.answers import Answers
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
 from index.forecasts import Forecasts
@@ -32,6 +33,7 @@ class Store:
     log: ReleaseLog
     evaluations: Evaluations
     forecasts: Forecasts
+    answers: Answers
     index_cache: int
 
     def chunk_table(self, generation: str, dimensions: int, vector_bits: int = HALF_PRECISION) -> ChunkTable:
@@ -95,5 +97,6 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
             forecasts=Forecasts(db),
+            answers=Answers(folder / "answers"),
             index_cache=tables.SERVING_CACHE if serves else tables.INDEX_CACHE,
         )

@@ -136,6 +136,12 @@ def clean(table: LanceTable, age: timedelta) -> int:
     return int(stats.bytes_removed)
 
 
+def erase_deleted(table: LanceTable) -> None:
+    """Writes the fragments anew that have deleted rows in them: the head holds no byte of those any more, older versions do."""
+    table.to_lance().optimize.compact_files(materialize_deletions=True, materialize_deletions_threshold=0.0, num_threads=1)
+    table.checkout_latest()
+
+
 def move_tag(table: LanceTable, tag: str, version: int) -> None:
     """Points the tag at the version, whether or not it existed. Not by listing them: that reads a file for each retained release."""
     try:

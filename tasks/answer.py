@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from index.chunks import Chunk
 from index.embedder import Embedder
 from index.errors import GroundworkError
-from index.search import Reader
+from index.search import Views
 from tasks.retrieve import Hit, Query, Retrieved, retrieve
 
 DEFAULT_K = 8
@@ -31,11 +31,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a generator makes of the sources; `grounded` False means they hold no answer."""
+    """What a generator makes of the sources; `grounded` False means they hold no answer. `prompt` is what a model was sent."""
 
     text: str
     citations: tuple[Citation, ...]
     grounded: bool
+    prompt: str | None = None
 
 
 class Generator(Protocol):
@@ -69,9 +70,10 @@ class Answer:
     generator: str
     degraded: tuple[str, ...]
     retrieved: Retrieved
+    prompt: str | None = None
 
 
-def answer(reader: Reader, embedder: Embedder, generators: Sequence[Generator], question: Question) -> Answer:
+def answer(reader: Views, embedder: Embedder, generators: Sequence[Generator], question: Question) -> Answer:
     """The answer of the first generator that succeeds; the last one must not fail.
 
     Raises the errors of `retrieve`.
@@ -95,4 +97,4 @@ def cite(n: int, chunk: Chunk, start: int, end: int) -> Citation:
 
 def _answer(generator: Generator, draft: Draft, degraded: Sequence[str], found: Retrieved) -> Answer:
     text = draft if draft.grounded else replace(draft, text=NO_ANSWER, citations=())
-    return Answer(text.text, text.citations, text.grounded, generator.name, tuple(degraded), found)
+    return Answer(text.text, text.citations, text.grounded, generator.name, tuple(degraded), found, draft.prompt)

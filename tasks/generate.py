@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -53,18 +53,20 @@ class ChatGenerator:
         """A checked answer; `GeneratorFailed` when the endpoint fails or nothing it wrote is borne out."""
         if not sources:
             return Draft("", (), grounded=False)
-        written = self._ask(question, sources)
+        asked = prompt(question, sources)
+        written = self._ask(asked)
+        sent = f"{INSTRUCTIONS}\n\n{asked}"
         if REFUSAL.lower() in written.lower():
-            return Draft("", (), grounded=False)
-        return checked(written, sources)
+            return Draft("", (), grounded=False, prompt=sent)
+        return replace(checked(written, sources), prompt=sent)
 
-    def _ask(self, question: str, sources: Sequence[Hit]) -> str:
+    def _ask(self, asked: str) -> str:
         from openai import OpenAIError
 
         try:
             reply = self._client.chat.completions.create(
                 model=self._endpoint.model,
-                messages=[{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": prompt(question, sources)}],
+                messages=[{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": asked}],
                 max_tokens=MAX_ANSWER_TOKENS,
                 temperature=0,
             )

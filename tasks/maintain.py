@@ -48,6 +48,7 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
     folded += ["documents"] if _folded(store.ledger.fold) else []
     _folded(store.ledger.make_indexes_one)
     store.inbox.clean(ORIGINALS_GRACE)
+    store.answers.drop_older(timedelta(days=rules.answers_days), now.date())
     early_numbers = tuple(release.number for release in crowded_out)
     numbers = tuple(release.number for release in reclaimed) + early_numbers
     return Maintenance(tuple(folded), numbers, freed, _drop_originals(store, now), early_numbers)
@@ -71,6 +72,8 @@ def _clean(store: Store, table: ChunkTable) -> int:
     # All of them: a pass may have died between the event and this.
     for number in table.tagged() & retired:
         table.untag(number)
+    for number in store.ledger.tagged() & retired:
+        store.ledger.untag(number)
     return table.clean(GRACE) + store.ledger.clean(GRACE)
 
 

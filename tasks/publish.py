@@ -31,8 +31,11 @@ class Publisher:
             _check_embedder(newest, tools)
             generation = newest.generation
         self.table: ChunkTable = store.chunk_table(generation, tools.embedder.dimensions, tools.vector_bits)
-        self.canonicals = Canonicals(store.ledger.canonicals() if tools.near_duplicate else ())
+        self.canonicals = self._canonicals()
         self._base = 0
+        # The release that the heads of the tables go on from, and the tools of each generation that made one.
+        self._basis: Release | None = None
+        self._tools = {generation: tools}
 
     def take_over(self) -> Release:
         """Takes back what an earlier writer left unfinished and shuts it out; makes release 1 on an empty index.
@@ -46,13 +49,30 @@ class Publisher:
         newest = self.store.log.get(self.store.log.state.newest)
         if newest.generation != self.table.generation:
             self.table = self.store.existing_chunk_table(newest.generation)
+            self.tools = self._tools[newest.generation]
         self._base = self.table.restore(newest.version)
         self.store.ledger.restore(newest.ledger_version)
-        self.store.ledger.mark_released(newest.ledger_version)
+        self.store.ledger.tag(newest.number, newest.ledger_version)
+        if self._basis and self._basis.number != newest.number:  # it had gone back to another one
+            self.canonicals = self._canonicals()
+        self._basis = newest
         return newest
 
-    def publish(self, batch: Prepared) -> Release:
+    def go_back(self, release: Release, tools: Tools) -> None:
+        """Takes the heads of the tables back to a release; the next one goes on from there, made with its `tools`.
+
+        Until then nothing of it is visible, and `take_over` undoes it.
+        """
+        self.tools, self.table = tools, self.store.existing_chunk_table(release.generation)
+        self._base = self.table.restore(release.version)
+        self.store.ledger.restore(release.ledger_version)
+        self.canonicals = self._canonicals()
+        self._basis = release
+
+    def publish(self, batch: Prepared, also: Mapping[str, Any] | None = None) -> Release:
         """Writes the batch and makes it visible as one release: chunks, ledger, release, in this order.
+
+        `also` is kept with its checks.
 
         Raises:
             BatchFailed: the checks before the release failed; call `take_over` before the next batch.
@@ -64,7 +84,7 @@ class Publisher:
             self.table.delete(batch.changes.deleted)
             self.table.ensure_full_text()
         with batch.timings.step("check"):
-            checks = self._check(batch, before)
+            checks = self._check(batch, before) | dict(also or {})
         with batch.timings.step("release"):
             self.store.ledger.write([*(replace(entry, release=number) for entry in batch.entries), *batch.moved])
             self.store.ledger.bury(dict(batch.deleted), number)
@@ -83,6 +103,10 @@ class Publisher:
         if self.table.version <= self._base and not is_tuned:
             return None
         return self._release(self.store.ledger.version, {}, {"maintenance": "ok"})
+
+    def publish_restored(self, also: Mapping[str, Any]) -> Release:
+        """A release of what `go_back` went back to."""
+        return self._release(self.store.ledger.version, {}, {"rows": "ok", **also})
 
     def serve(self, table: ChunkTable, chunks: pa.Table, tools: Tools, checks: Mapping[str, Any]) -> Release:
         """Makes another generation the newest release; `chunks` says how many passages each document has in it (doc_id, chunks).
@@ -107,7 +131,10 @@ class Publisher:
         log.append("candidate", number, BY, detail=self._facts(table, tools, version, {}))
         return log.get(number)
 
-    def _check(self, batch: Prepared, before: int) -> dict[str, str]:
+    def _canonicals(self) -> Canonicals:
+        return Canonicals(self.store.ledger.canonicals() if self.tools.near_duplicate else ())
+
+    def _check(self, batch: Prepared, before: int) -> dict[str, Any]:
         written = [chunk.chunk_id for chunk in batch.changes.written]
         if missing := self.table.missing(written):
             raise BatchFailed(f"{len(missing)} of {len(written)} written chunks are not in the table exactly once")
@@ -132,27 +159,27 @@ class Publisher:
         detail["fields"] |= fields
         detail["aliases"] += new_aliases
         event = log.append("released", number, BY, detail=detail, arrivals=arrivals)
-        self.store.ledger.mark_released(ledger_version)
+        self.store.ledger.tag(number, ledger_version)
         self._base = version
+        self._basis = log.get(number)
+        self._tools[self.table.generation] = self.tools
         if event.seq % COMPACT_EVERY == 0:
             log.compact()
-        return log.get(number)
+        return self._basis
 
     def _facts(self, table: ChunkTable, tools: Tools, version: int, checks: Mapping[str, Any]) -> dict[str, Any]:
         """What a release says of the rows of a generation."""
-        log = self.store.log
-        newest = log.get(log.state.newest) if log.state.newest else None
-        shape = log.shape(table.generation)
+        basis, shape = self._basis, self.store.log.shape(table.generation)
         return {
             "generation": table.generation,
             "version": version,
-            "ledger_version": newest.ledger_version if newest else 0,
+            "ledger_version": basis.ledger_version if basis else 0,
             "rows": table.count(),
             "embedder": tools.embedder.fingerprint,
             "dimensions": tools.embedder.dimensions,
             "recipe": tools.recipe.as_json(),
-            "fields": dict(newest.fields) if newest else {},
-            "aliases": newest.aliases if newest else 0,
+            "fields": dict(basis.fields) if basis else {},
+            "aliases": basis.aliases if basis else 0,
             "checks": dict(checks),
             "search": shape.search if shape else {},
         }

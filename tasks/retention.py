@@ -20,7 +20,7 @@ class Retention:
 
     Of the releases kept are: every proven one for `proven_days`, the `last` ones, one a minute for `minutely_days`, one an hour for
     `hourly_days`. When a generation takes more than `disk_ratio` times the room of its newest rows, and more than `disk_mb`, the
-    oldest go first; with a ratio of 0 they never do.
+    oldest go first; with a ratio of 0 they never do. Records of answers are kept for `answers_days`.
     """
 
     proven_days: float = 30.0
@@ -29,6 +29,7 @@ class Retention:
     hourly_days: float = 7.0
     disk_ratio: float = 2.0
     disk_mb: float = 200.0
+    answers_days: float = 30.0
 
     def budget(self, newest: int) -> float:
         """Bytes that a generation may take whose newest rows take so many."""

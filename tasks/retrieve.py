@@ -11,7 +11,7 @@ from index.chunks import Chunk
 from index.embedder import Embedder
 from index.errors import BadRequest, Conflict
 from index.policy import SearchSettings
-from index.search import Candidate, Reader, View
+from index.search import Candidate, View, Views
 from tasks.fuse import weighted_min_max
 
 Mode = Literal["hybrid", "vector", "text"]
@@ -59,7 +59,7 @@ class Retrieved:
     timings_ms: dict[str, float]
 
 
-def retrieve(reader: Reader, embedder: Embedder, query: Query) -> Retrieved:
+def retrieve(reader: Views, embedder: Embedder, query: Query) -> Retrieved:
     """The `k` best passages of one release.
 
     Raises:

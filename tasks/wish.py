@@ -33,6 +33,17 @@ def follow_settings(log: ReleaseLog, settings: Recipe) -> None:
         log.append("rebuild_asked", 0, BY_SETTINGS, "the settings have changed", detail)
 
 
+def override_gate(log: ReleaseLog, release: int, by: str, reason: str) -> None:
+    """Has the generation of a candidate that the gate held go live whatever it says; nothing for any other release.
+
+    The candidate shows what was there when it was examined: what came since is added first.
+    """
+    log.refresh()
+    held = next((wish for wish in wishes(log.events)[:1] if wish.state == "held" and wish.detail.get("candidate") == release), None)
+    if held:
+        ask(log, held.recipe, held.settings, by, reason, override=True)
+
+
 def end(log: ReleaseLog, wish: Wish, state: RebuildState, by: str, reason: str, **detail: Any) -> None:
     """Says what became of a rebuild; raises `Conflict` when that has been said."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from api.models import Models
 from api.platform import Platform
-from index.errors import Misconfigured
+from index.errors import BadRequest, Misconfigured
 from index.recipe import Recipe
 
 
@@ -62,8 +62,8 @@ def test_a_model_that_can_not_be_loaded_is_named(own, caplog):
     platform = Platform(own.settings, own.store, models)
     platform.start()
     own.until(lambda: "GROUNDWORK_EMBEDDER=lost" in caplog.text)
-    with pytest.raises(Exception, match="can't be loaded: GROUNDWORK_EMBEDDER=lost"):
-        models.by(Recipe())
+    with pytest.raises(BadRequest, match="GROUNDWORK_EMBEDDER=lost can't be loaded"):
+        models.tried(Recipe())
     platform.stop()
 
 

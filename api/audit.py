@@ -1,0 +1,40 @@
+"""`GET /v1/audit`: who did what to what is served, when and why."""
+
+from litestar import get
+from litestar.di import NamedDependency
+
+from api import paging
+from api.auth import requires
+from api.paging import Cursor, Limit
+from api.platform import Platform
+from api.replies import AuditReply, Page
+from index.audit import Deed, deeds
+from index.errors import BadRequest
+
+
+@get("/v1/audit", guards=[requires("admin")], summary="Audit", operation_id="audit", tags=["Releases"], sync_to_thread=True)
+def audit(platform: NamedDependency[Platform], limit: Limit = 50, cursor: Cursor = None) -> Page[AuditReply]:
+    """Promotions, rollbacks, overrides, rebuilds, purges and changes of keys, newest first."""
+    platform.store.log.refresh()
+    after = paging.position(cursor)
+    if after and not after.isdecimal():
+        raise BadRequest("cursor is not one that this API gave; start without one")
+    before = int(after) if after else None
+    found = [deed for deed in reversed(list(deeds(platform.store.log.events))) if before is None or deed.event.seq < before][:limit]
+    return Page([_reply(deed) for deed in found], paging.cursor(str(found[-1].event.seq)) if len(found) == limit else None)
+
+
+def _reply(deed: Deed) -> AuditReply:
+    event = deed.event
+    return AuditReply(
+        seq=event.seq,
+        at=event.at,
+        by=event.by,
+        what=deed.what,
+        reason=event.reason,
+        release=event.release or None,
+        live=event.state.live,
+        was=deed.was,
+        pinned=event.state.pinned,
+        detail=event.detail,
+    )
