@@ -47,6 +47,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     releases.list_releases,
     releases.live_release,
     releases.get_release,
+    releases.shadow,
     releases.promote,
     releases.rollback,
     releases.resume,

@@ -76,6 +76,10 @@ class Models:
         for recipe in list(recipes)[:AT_ONCE]:
             self._model(recipe)
 
+    def begin(self, release: Release) -> None:
+        """Begins to load the model of a release that may be live soon."""
+        self._model(self._recipe(release))
+
     def of(self, release: Release) -> Embedder:
         """The embedder that made a release; raises `Unavailable` while it loads, or when it can't be, `Conflict` when it is another one."""
         return self._checked(release, self._model(self._recipe(release)).get())

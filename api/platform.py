@@ -8,6 +8,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from api.models import Models
+from api.shadow import Shadow
 from index.embedder import Embedder
 from index.errors import GroundworkError
 from index.search import Reader
@@ -30,6 +31,7 @@ class Platform:
     store: Store
     models: Models
     reader: Reader = field(init=False)
+    shadow: Shadow = field(init=False)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
@@ -40,6 +42,7 @@ class Platform:
     def __post_init__(self) -> None:
         """Opens what is cheap to open."""
         self.reader = self.store.reader(self.models.wait_for)
+        self.shadow = Shadow(self.store.log, self.reader, self.models)
         settings = self.settings
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"
@@ -50,6 +53,7 @@ class Platform:
         self.models.start(self.store.log.all())
         self._follower = Thread(target=self._follow, name="follower", daemon=True)
         self._follower.start()
+        self.shadow.start()
 
     def also_look(self, look: Callable[[], None]) -> None:
         """Has `look` called after each look at the release log, in the thread that follows it."""
@@ -58,6 +62,7 @@ class Platform:
     def stop(self) -> None:
         """Stops following."""
         self._stopping.set()
+        self.shadow.stop()
 
     def embedder(self, release: int | None = None) -> Embedder:
         """The embedder of a release, or of the one that is served; raises what `Reader.view` does, and `Unavailable` while it loads."""
@@ -89,6 +94,8 @@ class Platform:
         while not self._stopping.is_set():
             try:
                 self.reader.follow()
+                if candidate := self.shadow.candidate():
+                    self.models.begin(candidate)
                 for look in self._looks:
                     look()
             except (OSError, RuntimeError, ValueError, GroundworkError) as error:  # what LanceDB raises while a table is being changed

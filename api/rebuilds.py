@@ -1,5 +1,6 @@
 """`/v1/rebuilds`: another model or chunker for the whole index, made beside what is served."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
@@ -34,24 +35,13 @@ Req = Request[None, Key, State]
     "what is left out stays as it is. It goes live when the gate lets it pass. `dry_run` says what it would take.",
     tags=["Rebuilds"],
     status_code=202,
-    sync_to_thread=True,
 )
-def start_rebuild(
+async def start_rebuild(
     request: Req, platform: NamedDependency[Platform], data: JSONBody[RebuildRequest]
 ) -> Response[RebuildReply | RebuildPlanReply]:
     """Makes a new generation from stored text, beside what is served."""
-    settings = platform.settings
-    policy = index_policy(settings.index_policy)
-    configured = recipe_of(settings, policy.vector_bits)
-    recipe = _recipe(data, _now(platform) or configured)
-    embedder = platform.models.tried(recipe)
-    if data.dry_run:
-        target = Target(embedder, chunker_for(embedder, recipe.chunk_tokens), recipe)
-        found = plan(platform.store, platform.reader.view(), target, policy.bits, settings.embedder_price)
-        platform.models.keep_only(platform.store.log.all())
-        return Response(RebuildPlanReply(**asdict(found)), status_code=200)
-    made = wished.ask(platform.store.log, recipe, configured, request.auth.id, data.reason)
-    return Response(_reply(platform, made), status_code=202)
+    found = await asyncio.to_thread(_start, platform, request.auth, data)
+    return Response(found, status_code=200 if data.dry_run else 202)
 
 
 @get(
@@ -97,6 +87,20 @@ def cancel_rebuild(request: Req, platform: NamedDependency[Platform], number: Nu
     log.refresh()
     wished.end(log, wished.get(log, number), "cancelled", request.auth.id, "cancelled over HTTP")
     return _reply(platform, wished.get(log, number))
+
+
+def _start(platform: Platform, key: Key, data: RebuildRequest) -> RebuildReply | RebuildPlanReply:
+    settings = platform.settings
+    policy = index_policy(settings.index_policy)
+    configured = recipe_of(settings, policy.vector_bits)
+    recipe = _recipe(data, _now(platform) or configured)
+    embedder = platform.models.tried(recipe)
+    if data.dry_run:
+        target = Target(embedder, chunker_for(embedder, recipe.chunk_tokens), recipe)
+        found = plan(platform.store, platform.reader.view(), target, policy.bits, settings.embedder_price)
+        platform.models.keep_only(platform.store.log.all())
+        return RebuildPlanReply(**asdict(found))
+    return _reply(platform, wished.ask(platform.store.log, recipe, configured, key.id, data.reason))
 
 
 def _now(platform: Platform) -> Recipe | None:

@@ -1,5 +1,6 @@
 """`/v1/releases`, rollback and resume. They work without Prefect."""
 
+from dataclasses import asdict
 from datetime import UTC
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from api.auth import requires
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
-from api.replies import DebtReply, LiveReply, Page, ReleaseReply
+from api.replies import DebtReply, LiveReply, Page, ReleaseReply, ShadowReply
 from api.requests import ReasonRequest, RollbackRequest
 from index.errors import BadRequest
 from index.releases import Kind, Release
@@ -64,6 +65,21 @@ def live_release(platform: NamedDependency[Platform]) -> ReleaseReply:
 def get_release(platform: NamedDependency[Platform], number: Number) -> ReleaseReply:
     """One release."""
     return _reply(platform, platform.store.log.get(number))
+
+
+@get(
+    "/v1/releases/{number:int}/shadow",
+    guards=[requires("reader")],
+    summary="A candidate beside what is live",
+    operation_id="shadow",
+    description="Real searches that were asked of a held release too, a sample of them, since this process started.",
+    tags=["Releases"],
+    sync_to_thread=True,
+)
+def shadow(platform: NamedDependency[Platform], number: Number) -> ShadowReply:
+    """Real searches that were asked of a held release too."""
+    found = platform.shadow.of(platform.store.log.get(number).number)
+    return ShadowReply(**asdict(found))
 
 
 @post(
@@ -125,6 +141,7 @@ def resume(request: Req, platform: NamedDependency[Platform], data: JSONBody[Rea
 
 
 def _move(platform: Platform, kind: Kind, number: int, key: Key, reason: str) -> LiveReply:
+    platform.store.log.live()
     platform.models.wait_for(platform.store.log.servable(number))
     moved = move_live(platform.store, kind, number, by=key.id, reason=reason)
     platform.reader.follow()

@@ -176,6 +176,17 @@ class ReleaseReply(msgspec.Struct):
     debt: DebtReply | None = None
 
 
+class ShadowReply(msgspec.Struct):
+    """Real searches that were asked of a candidate too: means of the share of documents in common, of the same first hit, of times."""
+
+    release: int
+    searches: int
+    overlap: float | None
+    same_first: float | None
+    live_ms: float | None
+    candidate_ms: float | None
+
+
 class LiveReply(msgspec.Struct):
     """What is served now, and what was before. `held` documents have a newer revision that is not served."""
 

@@ -35,6 +35,7 @@ def search(
     view = platform.reader.view(data.release)
     query = Query(
         text=data.query,
+        release=data.release,
         k=data.k,
         mode=data.mode,
         filter=data.filter,
@@ -45,6 +46,7 @@ def search(
         always=request.auth.filter,
     )
     found = retrieve(Opened(view), platform.models.of(view.release), query)
+    platform.shadow.saw(query, found)
     return SearchReply(found.release, found.as_of, list(found.degraded), [hit_reply(hit) for hit in found.hits], found.timings_ms)
 
 

@@ -12,7 +12,7 @@ from evals.prove import values_of
 from evals.recall import Recall, measure, probe, questions, sentence
 from index.embedder import Embedder
 from index.releases import Release
-from index.search import Reader, View
+from index.search import Opened, Reader, View
 from index.store import Store
 from tasks.health import Finding, documents, examined, passages
 from tasks.prepare import Tools
@@ -81,7 +81,7 @@ def examine(store: Store, live: Release, candidate: Release, live_tools: Tools, 
     if live_tools.chunker.fingerprint == tools.chunker.fingerprint:
         findings.append(passages(shown, stored))
     golden = judged(_golden(reader, there), _golden(reader, here))
-    known, speed = _known_items(reader, here, there)
+    known, speed = _known_items(here, there)
     findings += [speed, *_recall(there, recall_target)]
     return Report(overall(golden, known), findings, {"golden questions": golden, "known items": known})
 
@@ -98,13 +98,17 @@ def _golden(reader: Reader, side: Side) -> dict[str, float]:
     return values_of(evaluate(reader, side.embedder, Request(uuid4().hex, side.view.release.number)))
 
 
-def _known_items(reader: Reader, live: Side, candidate: Side) -> tuple[Judgement, Finding]:
-    """The reciprocal rank of the passage that each sentence was taken from; and how long both took for it, asked in turns."""
+def _known_items(live: Side, candidate: Side) -> tuple[Judgement, Finding]:
+    """The reciprocal rank of the passage that each sentence was taken from; and how long both took for it, asked in turns.
+
+    By vector: its words alone would find the passage whatever the model is worth.
+    """
     texts = [found for text in live.view.sample_texts(2 * KNOWN_ITEMS) if (found := sentence(text))][:KNOWN_ITEMS]
     ranks: dict[str, list[float]] = {}
     times: tuple[list[float], list[float]] = ([], [])
     for text in dict.fromkeys(texts):
-        both = [retrieve(reader, side.embedder, Query(text, k=K, release=side.view.release.number)) for side in (live, candidate)]
+        query = Query(text, k=K, mode="vector")
+        both = [retrieve(Opened(side.view), side.embedder, query) for side in (live, candidate)]
         ranks[text] = [_rank(text, reply) for reply in both]
         for reply, spent in zip(both, times, strict=True):
             spent.append(reply.timings_ms["search"])

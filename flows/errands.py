@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -12,9 +12,12 @@ from index.recipe import Recipe, recipe_from
 from index.releases import Event
 from tasks import purge, requeue, wish
 from tasks.prepare import Tools
+from tasks.rebuild import forget_others
 
 LOOK_EVERY_S = 0.2
 AGAIN_AFTER_S = 10.0
+# Generations of which no release can be served any more.
+FORGET_EVERY_S = 300.0
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -31,6 +34,7 @@ class Errands:
     workshop: Callable[[Recipe], Tools]
     home: Path
     _not_before: float = 0.0
+    _forget_at: float = field(default_factory=lambda: monotonic() + FORGET_EVERY_S)
 
     def go_on(self) -> None:
         """Does what is asked for, if there is something."""
@@ -45,6 +49,9 @@ class Errands:
             elif (asked := next(iter(purge.pending(store.log)), None)) and purge.is_due(store, asked) and not wish.under_way(store.log):
                 self._ready()
                 purge.purge(store, self.drain.publisher, self.home, asked, self.drain.pause)
+            elif monotonic() > self._forget_at and not wish.under_way(store.log):
+                self._forget_at = monotonic() + FORGET_EVERY_S
+                forget_others(store, self.drain.publisher.table.generation)
         except (OSError, RuntimeError, ValueError, GroundworkError):
             _log.exception("an errand failed; it is tried again in %.0f s", AGAIN_AFTER_S)
             self.drain.unsettle()

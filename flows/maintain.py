@@ -1,5 +1,6 @@
 """The `maintain` flow: keeps searches fast and the disk bounded."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prefect import flow
@@ -7,11 +8,15 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.steps import MAINTAIN, REINDEX
 from flows.tune import tune
+from index.audit import deeds
 from index.policy import index_policy
+from index.releases import Event
 from index.settings import Settings
 from index.store import open_store
 from tasks.maintain import Maintenance
 from tasks.retention import retention
+
+DEEDS = 50
 
 
 @flow(
@@ -25,6 +30,7 @@ def maintain() -> None:
     store = open_store(settings.index, settings.home)
     done: Maintenance = MAINTAIN(store, datetime.now(UTC), retention(settings.retention))
     create_markdown_artifact(report(done), key="maintenance", description="What the last maintenance did")
+    create_markdown_artifact(audit(store.log.events), key="audit", description="Who did what to what is served")
     generation = store.log.live().generation
     REINDEX(store, store.existing_chunk_table(generation), index_policy(settings.index_policy))
     shape = store.log.shape(generation)
@@ -42,3 +48,19 @@ def report(done: Maintenance) -> str:
         ("originals dropped", str(done.originals_dropped)),
     ]
     return "## Maintenance\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+
+
+def audit(events: Sequence[Event]) -> str:
+    """The newest deeds as Markdown; `GET /v1/audit` has all of them."""
+    rows = [
+        f"| {deed.event.at:%Y-%m-%d %H:%M:%S} | {_cell(deed.event.by)} | {deed.what} | {deed.was} -> {deed.event.state.live} "
+        f"| {_cell(deed.event.reason or '')} |"
+        for deed in list(deeds(events))[: -DEEDS - 1 : -1]
+    ]
+    return "\n".join(["## Audit", "", "| at (UTC) | by | what | live | why |", "| :-- | :-- | :-- | :-- | :-- |", *rows])
+
+
+def _cell(text: str) -> str:
+    """Text of a person in a cell of a table, with nothing in it that Markdown or HTML would act on."""
+    plain = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{character}" if character in "\\`*_[]#|~" else character for character in plain)

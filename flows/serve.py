@@ -15,6 +15,7 @@ from flows.alarms import ensure_automation
 from flows.capacity import capacity
 from flows.evaluate import evaluate
 from flows.maintain import maintain
+from flows.rebuild import rebuild
 from flows.rollback import rollback
 from flows.sweep import sweep
 from flows.tune import tune
@@ -72,6 +73,12 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Cron(FORECAST_AT),
             tags=["upkeep"],
             description="Says at how many rows, and when, searches will be slower than the goal; nightly, and whenever you like.",
+        ),
+        _deployment(
+            rebuild,
+            name="rebuild",
+            tags=["releases"],
+            description="Makes the index anew with another model or other passages; fill in what is to be otherwise.",
         ),
         _deployment(rollback, name="rollback", tags=["releases"], description="Serves an earlier release; fill in 'to' or leave it empty."),
         _deployment(

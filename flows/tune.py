@@ -22,7 +22,7 @@ from index.store import open_store
 def tune(*, anew: bool = False) -> None:
     """One check; `anew` looks for settings even when those of now are good."""
     settings = Settings()
-    store = open_store(settings.index, settings.home)
+    store = open_store(settings.index, settings.home, serves=True)
     policy = index_policy(settings.index_policy)
     checked: Checked | None = CHECK_RECALL(store, policy, embedder_for(store.log.live().recipe, settings), anew=anew)
     create_markdown_artifact(report(checked, policy.recall_target), key="recall", description="What the approximate search finds")

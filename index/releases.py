@@ -138,6 +138,7 @@ class ReleaseLog:
         self.events: list[Event] = []
         self._releases: dict[int, Release] = {}
         self._shapes: dict[str, Shape] = {}
+        self._candidate = 0
         self.refresh()
 
     @property
@@ -198,6 +199,11 @@ class ReleaseLog:
         """The number of the release that comes next: those of candidates are taken too."""
         return max(self._releases, default=0) + 1
 
+    @property
+    def newest_candidate(self) -> Release | None:
+        """The generation that was offered last to be examined, whatever became of it; None where there was none."""
+        return self._releases[self._candidate] if self._candidate else None
+
     def live(self) -> Release:
         """The release being served; `Unavailable` before the first."""
         if not self.state.live:
@@ -254,6 +260,7 @@ class ReleaseLog:
             self._releases[event.release] = Release(event.release, created_at=event.at, **event.detail)
         elif event.kind == "candidate":
             self._releases[event.release] = Release(event.release, created_at=event.at, status="held", **event.detail)
+            self._candidate = event.release
         elif event.kind == "proven":
             self._replace(event.release, status="proven", scores=event.detail.get("scores", []))
         elif event.kind == "held":

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 class Shortened:
     """The first dimensions of another embedder's vectors, made of length 1 again (Kusupati and others, NeurIPS 2022).
 
-    Models that are trained for it lose little; others more: the gate of a rebuild says how much.
+    Models that are trained for it lose little; others more: the gate of a rebuild says how much. `whole` is the other one's fingerprint.
     """
 
     def __init__(self, whole: "Embedder", dimensions: int) -> None:
         self._whole = whole
+        self.whole = whole.fingerprint
         self.name = f"{whole.name}, {dimensions} dimensions"
         self.fingerprint = hashlib.sha256(f"{whole.fingerprint} {dimensions}".encode()).hexdigest()[:12]
         self.dimensions = dimensions
@@ -28,21 +29,22 @@ class Shortened:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages, shape (len(texts), dimensions), norm 1."""
-        return self._cut(self._whole.embed(texts))
+        return self.cut(self._whole.embed(texts))
 
     def embed_stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
         """The same, slice by slice."""
         for places, vectors in self._whole.embed_stream(texts):
-            yield places, self._cut(vectors)
+            yield places, self.cut(vectors)
 
     def embed_query(self, text: str) -> Vectors:
         """The vector of one question, shape (dimensions,), norm 1."""
-        vector: Vectors = self._cut(self._whole.embed_query(text)[None])[0]
+        vector: Vectors = self.cut(self._whole.embed_query(text)[None])[0]
         return vector
 
     def tokenizer(self) -> Tokenizer:
         """The model's own."""
         return self._whole.tokenizer()
 
-    def _cut(self, vectors: Vectors) -> Vectors:
+    def cut(self, vectors: Vectors) -> Vectors:
+        """What it makes of vectors of the other embedder, shape (rows, its dimensions)."""
         return unit(vectors[:, : self.dimensions]) if len(vectors) else vectors[:, : self.dimensions]

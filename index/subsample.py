@@ -49,9 +49,10 @@ class Subsample:
         return sum(path.stat().st_size for path in (self._folder / f"{NAME}.lance" / "_indices").rglob("*") if path.is_file())
 
     def view(self) -> View:
-        """The rows, opened for searching; a hit has nothing to show."""
+        """The rows, opened for searching as where searches are served: with room in memory for the index. A hit has nothing to show."""
         self._table.checkout_latest()
-        return View(replace(self._release, version=int(self._table.version), rows=self.count(), search={}), tables.dataset(self._table), ())
+        release = replace(self._release, version=int(self._table.version), rows=self.count(), search={})
+        return View(release, tables.dataset(self._table, tables.SERVING_CACHE), ())
 
 
 def _drawn(view: View, share: float) -> Iterator[pa.RecordBatch]:

@@ -115,6 +115,25 @@ def examined(view: View, embedder: Embedder) -> list[Finding]:
     return [check() for check in checks]
 
 
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A passage that is known to be there: what was embedded, and its vector."""
+
+    chunk_id: str
+    text: str
+    vector: Vectors
+
+
+def lost(view: View, canaries: Sequence[Canary]) -> list[str]:
+    """The canaries that are not found by their own vector, or by none of their words; milliseconds each."""
+    found = []
+    for canary in canaries:
+        words = telling(canary.text)
+        if not _finds_itself(view, canary.vector) or (words and not view.by_text(words, 1, None)):
+            found.append(canary.chunk_id)
+    return found
+
+
 def telling(text: str) -> str:
     """Some words of a text that a full-text index has for sure; empty when there are too few."""
     words = list(dict.fromkeys(WORD.findall(text)))

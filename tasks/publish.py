@@ -1,5 +1,6 @@
 """Prepared batches to releases. The one writer of a chunk table and the ledger holds a `Publisher`."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,13 +9,16 @@ import pyarrow as pa
 
 from index.arrivals import Arrival
 from index.chunks import ChunkTable
-from index.errors import BatchFailed, Misconfigured
+from index.errors import BatchFailed, Misconfigured, Unavailable
 from index.releases import COMPACT_EVERY, Release
 from index.store import Store
 from tasks.dedupe import Canonicals
+from tasks.health import Canary, lost
 from tasks.prepare import Prepared, Tools
 
 BY = "ingester"
+# Looked for after each batch, of the batch and of those before it.
+CANARIES = 3
 
 
 class Publisher:
@@ -36,6 +40,7 @@ class Publisher:
         # The release that the heads of the tables go on from, and the tools of each generation that made one.
         self._basis: Release | None = None
         self._tools = {generation: tools}
+        self._canaries: deque[Canary] = deque(maxlen=2 * CANARIES)
 
     def take_over(self) -> Release:
         """Takes back what an earlier writer left unfinished and shuts it out; makes release 1 on an empty index.
@@ -50,6 +55,7 @@ class Publisher:
         if newest.generation != self.table.generation:
             self.table = self.store.existing_chunk_table(newest.generation)
             self.tools = self._tools[newest.generation]
+            self._canaries.clear()
         self._base = self.table.restore(newest.version)
         self.store.ledger.restore(newest.ledger_version)
         self.store.ledger.tag(newest.number, newest.ledger_version)
@@ -67,6 +73,7 @@ class Publisher:
         self._base = self.table.restore(release.version)
         self.store.ledger.restore(release.ledger_version)
         self.canonicals = self._canonicals()
+        self._canaries.clear()
         self._basis = release
 
     def publish(self, batch: Prepared, also: Mapping[str, Any] | None = None) -> Release:
@@ -85,10 +92,12 @@ class Publisher:
             self.table.ensure_full_text()
         with batch.timings.step("check"):
             checks = self._check(batch, before) | dict(also or {})
+            canaries = self._look_for_canaries(batch)
         with batch.timings.step("release"):
             self.store.ledger.write([*(replace(entry, release=number) for entry in batch.entries), *batch.moved])
             self.store.ledger.bury(dict(batch.deleted), number)
             release = self._release(self.store.ledger.version, dict(batch.fields), checks, batch.aliases, batch.arrivals)
+        self._canaries = deque(canaries, maxlen=2 * CANARIES)
         for entry in (*batch.entries, *batch.moved):
             if entry.is_canonical and entry.bands:
                 self.canonicals.add(entry.doc_id, entry.bands)
@@ -114,6 +123,7 @@ class Publisher:
         From then on batches are made with `tools`. When it fails, call `take_over` before the next batch.
         """
         before = self.table, self.tools
+        self._canaries.clear()
         self.store.ledger.set_chunks(chunks)
         self.table, self.tools = table, tools
         try:
@@ -141,7 +151,22 @@ class Publisher:
         expected = before + batch.changes.added - len(batch.changes.deleted)
         if (rows := self.table.count()) != expected:
             raise BatchFailed(f"the table has {rows} rows where the plan expects {expected}")
-        return {"written": "ok", "rows": "ok"}
+        return {"written": "ok", "rows": "ok", "canaries": "ok"}
+
+    def _look_for_canaries(self, batch: Prepared) -> list[Canary]:
+        """Searches the head, as yet unseen, for passages of the batch and of those before it; those to look for next time.
+
+        One of the batch that is not found fails it; one of before says that it is not the batch's fault.
+        """
+        gone = {*batch.changes.deleted, *(chunk.chunk_id for chunk in batch.changes.written)}
+        before = [canary for canary in self._canaries if canary.chunk_id not in gone]
+        new = [Canary(chunk.chunk_id, chunk.embedded_text, batch.vectors[chunk.text_hash]) for chunk in batch.changes.written[-CANARIES:]]
+        view = self.store.head(self.table.generation)
+        if missed := lost(view, before):
+            raise Unavailable(f"{len(missed)} of {len(before)} passages of earlier batches are found no more; nothing is released")
+        if missed := lost(view, new):
+            raise BatchFailed(f"{len(missed)} of {len(new)} passages of the batch are not found")
+        return [*before, *new]
 
     def _release(
         self,

@@ -16,6 +16,7 @@ from index.errors import BatchFailed
 from index.policy import IndexPolicy
 from index.rebuilds import Done, Rebuilt, difference, miscounted
 from index.releases import Release, Shape
+from index.shortened import Shortened
 from index.store import Store
 from tasks.parse import Parsed
 from tasks.plan import chunk_changes, texts_to_embed
@@ -74,7 +75,8 @@ class Rebuild:
         self._take(piece)
         pace = len(piece) / max(monotonic() - began, 1e-3)
         self._documents = min(MAX_DOCUMENTS, max(1, round(pace * seconds)), 4 * self._documents)
-        return False
+        # Looked at again at once: with a batch before each look it would never come to an end while documents come.
+        return not self._todo and not self._look() and self._is_indexed()
 
     def offer(self) -> Release:
         """A release of the generation as it is, held: for those who examine it."""
@@ -145,12 +147,20 @@ class Rebuild:
         """Those that this model has made before, in either generation, and new ones."""
         hashes = [chunk.text_hash for chunk in chunks]
         known = self._target.vectors_of(hashes)
-        if self.publisher.tools.embedder.fingerprint == self.tools.embedder.fingerprint:
-            known |= self.publisher.table.vectors_of([digest for digest in hashes if digest not in known])
+        known |= self._from_live([digest for digest in hashes if digest not in known])
         missing = texts_to_embed(chunks, known)
         made = self.tools.embedder.embed(list(missing.values()))
         self.embedded += len(missing)
         return known | dict(zip(missing, made, strict=True))
+
+    def _from_live(self, hashes: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors that the live generation has, or has the whole of."""
+        live, wanted = self.publisher.tools.embedder.fingerprint, self.tools.embedder
+        if live == wanted.fingerprint:
+            return self.publisher.table.vectors_of(hashes)
+        if isinstance(wanted, Shortened) and live == wanted.whole:
+            return {digest: wanted.cut(vector[None])[0] for digest, vector in self.publisher.table.vectors_of(hashes).items()}
+        return {}
 
     def _check(self, chunks: Sequence[Chunk], vectors: Mapping[str, Vectors]) -> None:
         contract = self.tools.contract

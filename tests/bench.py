@@ -1,15 +1,23 @@
 """A whole index in a temporary folder: write in one line, search in one line."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from evals.examine import Report
+from evals.gate import Verdict
 from index.documents import Draft, Write
+from index.embedder import Embedder
+from index.errors import Misconfigured
+from index.recipe import Recipe
 from index.releases import Release
 from index.search import Reader
+from index.shortened import Shortened
 from index.store import Store, open_store
 from tasks.batch import Outcome, run_batch
 from tasks.chunk import Chunker
+from tasks.health import Finding
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.retrieve import Query, Retrieved, retrieve
@@ -81,3 +89,31 @@ class Bench:
     def found(self, text: str, **query: Any) -> list[str]:
         """The documents of the hits, best first."""
         return list(dict.fromkeys(hit.chunk.doc_id for hit in self.search(text, **query).hits))
+
+
+class Workshop:
+    """Makes tools of the hashing embedder."""
+
+    def __init__(self, tools: Tools, embedders: Mapping[Recipe, Embedder] | None = None) -> None:
+        self._tools = tools
+        self._embedders = dict(embedders or {})
+
+    def __call__(self, recipe: Recipe) -> Tools:
+        if recipe.embedder == "lost":
+            raise Misconfigured("lost can't be loaded")
+        whole = self._embedders.get(recipe, self._tools.embedder)
+        embedder = Shortened(whole, recipe.dimensions) if recipe.dimensions else whole
+        return replace(self._tools, embedder=embedder, chunker=Chunker(embedder.tokenizer(), recipe.chunk_tokens), recipe=recipe)
+
+
+@dataclass
+class Gate:
+    """Says what it is told, and remembers what it was asked about."""
+
+    verdict: Verdict = Verdict.PROMOTE
+    fault: str = ""
+    candidate: Release | None = None
+
+    def __call__(self, _store: object, _live: Release, candidate: Release, *_: object) -> Report:
+        self.candidate = candidate
+        return Report(self.verdict, [Finding("vectors", not self.fault, self.fault)], {})

@@ -17,7 +17,7 @@ from index.errors import Misconfigured
 
 PARTS = (
     *("embed", "parse", "chunking", "pipeline", "search", "capacity", "releases", "growth", "tail", "retention"),
-    *("ingest", "freshness", "pressure", "serve", "quality"),
+    *("ingest", "freshness", "pressure", "rebuild", "serve", "quality"),
 )
 # Need a network and minutes before they begin: only run by name.
 BY_NAME = ("peers", "stores")
@@ -67,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--docs",
         type=positive,
-        help="documents of `ingest` (500), `serve` (300), `freshness` (1667), `growth` at most (100000) and `pressure` (20000), "
+        help="documents of `ingest` (500), `serve` (300), `rebuild` (2000), `freshness` (1667), `growth` at most (100000) and "
+        "`pressure` (20000), "
         "passages of `embed` (256), batches of `releases` (500), `retention` (500) and `tail` (60)",
     )
     found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text of the others")

@@ -58,7 +58,7 @@ class Scaled:
         rng = np.random.default_rng(1)
         asked = vectors.draw(TUNED_ON + questions, rng)
         words = corpus.texts(questions, rng, QUESTION_WORDS)
-        store = open_store(str(folder), folder)
+        store = open_store(str(folder), folder, serves=True)
         policy = policy or index_policy(Settings().index_policy)
         publisher = Publisher(store, replace(corpus.tools(vectors.dimensions), vector_bits=policy.vector_bits))
         publisher.take_over()
@@ -84,6 +84,7 @@ class Scaled:
         if self.shape is None:
             return
         view = self.store.head(generation)
+        view.prewarm()
         with self.tuning:
             self.tuned = tune(view, exam, self.shape.partitions, policy.recall_target)
         note(self.store, generation, view.release.rows, self.tuned)

@@ -20,13 +20,19 @@ from api.keys import Keys, Role, ensure_admin
 from api.models import Models
 from api.platform import Platform
 from api.runs import Runs
+from flows.errands import Errands
 from flows.ingest import Drain
+from flows.rebuilding import Rebuilding
+from index.embedder import Embedder
+from index.errors import Misconfigured
 from index.recipe import Recipe
 from index.settings import Settings
+from index.shortened import Shortened
 from index.store import open_store
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.publish import Publisher
+from tests.bench import Gate, Workshop
 from tests.fakes import HashingEmbedder, TrustingContract
 
 NOWHERE = "http://127.0.0.1:1/api"
@@ -59,10 +65,11 @@ class RunningApi:
         self.keys = Keys(home / "keys.json")
         ensure_admin(self.keys, self.settings.admin_key_file)
         self.admin = self.settings.admin_key_file.read_text().strip()
-        self.platform = Platform(self.settings, open_store(self.settings.index, home), Models(lambda _: HashingEmbedder(), Recipe()))
+        self.platform = Platform(self.settings, open_store(self.settings.index, home), Models(embedder_of, Recipe()))
         runs = Runs(self.settings.prefect_url, self.settings.prefect_ui)
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
+        self.gate = Gate()
         served = cast(Any, EarlyAnswers(self.app))
         self._server = uvicorn.Server(uvicorn.Config(served, port=0, log_config=None, access_log=False, server_header=False))
         self._serving = Thread(target=self._server.run)
@@ -99,7 +106,9 @@ class RunningApi:
         )
         publisher = Publisher(self.store, tools)
         publisher.take_over()
-        self._ingester = Ingester(Drain(self.store, publisher, lambda: False, sleep))
+        drain = Drain(self.store, publisher, lambda: False, sleep)
+        workshop = Workshop(tools)
+        self._ingester = Ingester(drain, Errands(drain, workshop, self.home), Rebuilding(drain, workshop, self.gate))
         self._ingester.start()
 
     def stop_ingester(self) -> None:
@@ -165,14 +174,16 @@ class RunningApi:
 class Ingester(Thread):
     """The loop of the ingester's process, in a thread."""
 
-    def __init__(self, drain: Drain) -> None:
+    def __init__(self, drain: Drain, errands: Errands, rebuilding: Rebuilding) -> None:
         super().__init__()
-        self._drain = drain
+        self._drain, self._errands, self._rebuilding = drain, errands, rebuilding
         self._stopping = Event()
 
     def run(self) -> None:
         """Batch after batch until it is stopped."""
         while not self._stopping.is_set():
+            self._errands.go_on()
+            self._rebuilding.go_on()
             if not self._drain.next_batch():
                 self._stopping.wait(0.02)
 
@@ -180,6 +191,16 @@ class Ingester(Thread):
         """Returns when the batch in hand is done."""
         self._stopping.set()
         self.join()
+
+
+def embedder_of(recipe: Recipe) -> Embedder:
+    """What the API loads for a recipe."""
+    if recipe.embedder == "lost":
+        raise Misconfigured("lost can't be loaded")
+    whole = HashingEmbedder()
+    if recipe.embedder == "other":
+        whole.fingerprint = "other64"
+    return Shortened(whole, recipe.dimensions) if recipe.dimensions else whole
 
 
 def document(doc_id: str) -> str:

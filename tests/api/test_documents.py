@@ -234,3 +234,23 @@ def test_a_deletion_that_is_not_waited_for_is_accepted(api):
     reply = api.delete("leaving", wait=0)
     assert (reply.status, set(reply.json)) == (202, {"doc_id", "accepted_at"})
     api.until(lambda: api.status("leaving").json["state"] == "deleted")
+
+
+def test_a_purged_document_leaves_no_byte_in_the_home_and_says_what_had_to_go(own):
+    own.start_ingester().put("secret", "The vault opens with xylophonic zeppelins of the harbour bank.")
+    own.put("other", "The ferry leaves at nine.")
+    reply = own.call("DELETE", "/v1/documents/secret?purge=true&wait=30")
+    assert (reply.status, reply.json["state"]) == (200, "deleted")
+    own.until(lambda: own.status("secret").json["purged"] is not None)
+    told = own.status("secret").json["purged"]
+    assert (told["originals"], told["searched"]["found"], len(told["releases"]) > 1) == (1, [], True)
+    assert not [path for path in own.home.rglob("*") if path.is_file() and b"xylophon" in path.read_bytes()]
+    assert own.found("ferry") == ["other"]
+    assert [deed["what"] for deed in own.get("/v1/audit").json["items"]][:2] == ["purged", "asked for a purge"]
+
+
+def test_nothing_is_purged_while_an_older_release_is_pinned(own):
+    own.start_ingester().put("secret", "The vault opens.")
+    own.post("/v1/rollback", {"to": 1})
+    reply = own.call("DELETE", "/v1/documents/secret?purge=true")
+    assert (reply.status, "resume first" in reply.detail) == (409, True)

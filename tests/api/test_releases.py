@@ -41,7 +41,7 @@ def test_releases_are_listed_newest_first_and_say_what_they_are(three):
         (1, 0, "checked", False),
     ]
     assert set(listed[0]) == {
-        "release", "generation", "version", "rows", "created_at", "status", "live", "pinned", "checks", "scores", "search"
+        "release", "generation", "version", "rows", "created_at", "status", "live", "pinned", "checks", "scores", "search", "recipe", "debt"
     }  # fmt: skip
     assert three.get("/v1/releases/3").json == listed[1]
     assert three.get("/v1/releases/live").json == listed[0]
@@ -143,3 +143,15 @@ def test_before_the_first_release_there_is_nothing_to_move(own):
         assert reply.headers["retry-after"] == "1"
     assert own.get("/v1/releases").json == {"items": [], "next": None}
     assert own.post("/v1/rollback", {}).status == 409
+
+
+def test_a_rollback_with_requeue_takes_what_came_since_through_the_pipeline_again(three):
+    back = three.post("/v1/rollback", {"to": 2, "reason": "b and c were read wrongly", "requeue": True})
+    assert (back.status, back.json) == (200, {"live": 2, "was": 4, "held": 2, "pinned": True})
+    assert three.get("/v1/releases/live").json["debt"] == {"documents": 2, "of": 2}
+    three.start_ingester()
+    three.until(lambda: three.get("/v1/releases/live").json["debt"] is None)
+    assert three.found("ore") == ["a"]
+    assert three.get("/v1/releases/5").json["checks"]["requeued"]["documents"] == 2
+    three.post("/v1/resume")
+    assert sorted(three.found("ore")) == ["a", "b", "c"]

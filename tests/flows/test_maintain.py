@@ -1,7 +1,8 @@
 """The report of a pass of maintenance."""
 
-from flows.maintain import report
+from flows.maintain import audit, report
 from tasks.maintain import Maintenance
+from tests.bench import Bench
 
 
 def test_a_report_says_what_was_done():
@@ -10,3 +11,12 @@ def test_a_report_says_what_was_done():
     assert "| releases retired | 3 |" in text
     assert "| disk freed | 2.5 MB |" in text
     assert "| originals dropped | 7 |" in text
+
+
+def test_the_audit_lists_the_newest_deeds_first_and_nothing_in_them_is_markup(bench: Bench):
+    bench.put("a", "Apples.")
+    bench.store.log.append("rolled_back", 1, "k1", "odd | <b>answers</b>")
+    bench.store.log.append("resumed", 2, "k2")
+    lines = audit(bench.store.log.events).splitlines()
+    assert [line.split("|")[2].strip() for line in lines[4:]] == ["k2", "k1"]
+    assert "| rolled back | 2 -> 1 | odd \\| &lt;b>answers&lt;/b> |" in lines[5]

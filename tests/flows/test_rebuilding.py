@@ -1,63 +1,29 @@
 """A rebuild beside the ingester's batches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from evals.examine import Report
 from evals.gate import Verdict
 from flows import rebuilding as room
 from flows.ingest import Drain
 from flows.rebuilding import Rebuilding
 from index.documents import Draft
 from index.embedder import Embedder, Vectors
-from index.errors import Misconfigured
 from index.progress import RebuildProgress
 from index.recipe import Recipe
 from index.releases import Release
-from index.shortened import Shortened
 from tasks import wish
-from tasks.chunk import Chunker
-from tasks.health import Finding
-from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.retrieve import Query, retrieve
-from tests.bench import Bench
+from tests.bench import Bench, Gate, Workshop
 from tests.fakes import HashingEmbedder
 
 LONG = " ".join(f"Sentence {number} tells of the old orchard by the river." for number in range(20))
 SETTINGS = Recipe()
 SHORT_PASSAGES = Recipe(chunk_tokens=64)
 FEW_DIMENSIONS = Recipe(dimensions=32)
-
-
-class Workshop:
-    """Makes tools of the hashing embedder."""
-
-    def __init__(self, tools: Tools, embedders: Mapping[Recipe, Embedder] | None = None) -> None:
-        self._tools = tools
-        self._embedders = dict(embedders or {})
-
-    def __call__(self, recipe: Recipe) -> Tools:
-        if recipe.embedder == "lost":
-            raise Misconfigured("lost can't be loaded")
-        whole = self._embedders.get(recipe, self._tools.embedder)
-        embedder = Shortened(whole, recipe.dimensions) if recipe.dimensions else whole
-        return replace(self._tools, embedder=embedder, chunker=Chunker(embedder.tokenizer(), recipe.chunk_tokens), recipe=recipe)
-
-
-@dataclass
-class Gate:
-    """Says what it is told, and remembers what it was asked about."""
-
-    verdict: Verdict = Verdict.PROMOTE
-    fault: str = ""
-    candidate: Release | None = None
-
-    def __call__(self, _store: object, _live: Release, candidate: Release, *_: object) -> Report:
-        self.candidate = candidate
-        return Report(self.verdict, [Finding("vectors", not self.fault, self.fault)], {})
 
 
 @pytest.fixture
@@ -262,3 +228,14 @@ def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: B
     bench.reader.follow()
     assert bench.live.generation == before.generation
     assert bench.store.ledger.get(["long"])["long"].chunks == 1
+
+
+def test_it_comes_to_an_end_while_documents_come_all_the_time(bench: Bench, rebuilding: Rebuilding):
+    number = ask(bench, SHORT_PASSAGES)
+    for place in range(200):
+        bench.store.inbox.accept([Draft(f"new{place}", content=f"New words, number {place}.".encode())])
+        assert rebuilding.drain.next_batch()
+        rebuilding.go_on()
+        if wish.get(bench.store.log, number).state != "running":
+            break
+    assert wish.get(bench.store.log, number).state == "done"

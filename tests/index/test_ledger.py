@@ -102,7 +102,7 @@ def test_what_was_written_after_a_release_can_be_taken_back(ledger: Ledger):
 def test_the_version_of_the_newest_release_survives_cleaning(ledger: Ledger):
     ledger.write([entry("a")])
     version = ledger.version
-    ledger.mark_released(version)
+    ledger.tag(7, version)
     ledger.write([entry("b")])
     ledger.fold()
     ledger.clean(timedelta(0))

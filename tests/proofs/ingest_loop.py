@@ -1,7 +1,8 @@
-"""A bare ingest loop in a process of its own: `python -m tests.proofs.ingest_loop FOLDER [--dies-after FUNCTION] [--folds]`.
+"""The ingest loop with its errands and rebuilds in a process of its own.
 
-It says `ready` once it has taken the index over. With a function (`ChunkTable.upsert`) the process kills itself,
-as `kill -9` would, when that function has returned for the first time. `--folds`: it folds after each batch.
+`python -m tests.proofs.ingest_loop FOLDER [--dies-after FUNCTION] [--folds]` says `ready` once it has taken the index over. With a
+function (`ChunkTable.upsert`) the process kills itself, as `kill -9` would, when that function has returned for the first time.
+`--folds`: it folds after each batch.
 """
 
 import argparse
@@ -13,11 +14,14 @@ from pathlib import Path
 from time import sleep
 from types import FrameType
 
+from flows.errands import Errands
 from flows.ingest import Drain
+from flows.rebuilding import Rebuilding
 from index.store import open_store
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
 from tasks.publish import Publisher
+from tests.bench import Gate, Workshop
 from tests.fakes import HashingEmbedder, TrustingContract
 
 
@@ -50,8 +54,12 @@ def main() -> None:
         publisher = Publisher(store, tools)
         publisher.take_over()
         print("ready", flush=True)
-        drain = Drain(store, publisher, lambda: False, sleep)
+        drain = Drain(store, publisher, lambda: False, lambda _: None)
+        workshop = Workshop(tools)
+        errands, rebuilding = Errands(drain, workshop, asked.folder), Rebuilding(drain, workshop, Gate())
         while True:
+            errands.go_on()
+            rebuilding.go_on()
             if not drain.next_batch():
                 sleep(0.005)
             elif asked.folds:

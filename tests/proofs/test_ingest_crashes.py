@@ -22,7 +22,8 @@ DOCUMENTS = 60
 STEPS = [
     "Lanes.next_piece", "ChunkTable.of_documents", "Originals.put_all", "parse", "Chunker.chunks", "HashingEmbedder.embed", "prepare",
     "ChunkTable.upsert", "ChunkTable.delete", "ChunkTable.ensure_full_text", "Publisher._check", "Ledger.write", "Ledger.bury",
-    "ChunkTable.tag", "ReleaseLog._insert", "ReleaseLog.append", "Ledger.mark_released", "Publisher.publish", "Inbox.acknowledge",
+    "Publisher._look_for_canaries", "ChunkTable.tag", "ReleaseLog._insert", "ReleaseLog.append", "Ledger.tag", "Publisher.publish",
+    "Inbox.acknowledge",
 ]  # fmt: skip
 FOLDING = ["optimize", "ChunkTable.fold", "Ledger.fold", "Publisher.publish_maintenance", "Upkeep.begin", "Upkeep._fold", "Upkeep.finish"]
 RECOVERY = ["ChunkTable.restore", "Ledger.restore", "Publisher.take_over"]

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from index.documents import Draft
-from index.errors import Misconfigured
+from index.errors import Misconfigured, Unavailable
 from index.store import open_store
+from tasks import publish
 from tasks.chunk import Chunker
 from tasks.prepare import Prepared, Tools, prepare
 from tasks.publish import Publisher
@@ -44,7 +45,7 @@ def test_a_batch_is_one_release_with_its_facts(bench: Bench):
     bench.ingest(Draft("a", content=b"text", metadata={"year": 2024}), Draft("b", content=b"more text"))
     release = bench.live
     assert (release.number, release.rows, release.fields) == (2, 2, {"year": "int"})
-    assert release.checks == {"written": "ok", "rows": "ok"}
+    assert release.checks == {"written": "ok", "rows": "ok", "canaries": "ok"}
     bench.put("c", "third", metadata={"kind": "note"})
     assert bench.live.fields == {"year": "int", "kind": "str"}
 
@@ -156,3 +157,29 @@ def test_publishing_while_pinned_leaves_the_pin_alone(bench: Bench):
     outcome = bench.put("b", "text")
     assert outcome.release == 3
     assert bench.found("text") == ["a"]
+
+
+def test_a_batch_whose_passages_are_not_found_never_becomes_a_release(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    bench.put("before", "The old orchard by the river has apples.")
+    before = bench.live.number
+    monkeypatch.setattr(publish, "lost", lambda _, canaries: [each.chunk_id for each in canaries if "harbour" in each.text])
+    outcome = bench.put("bad", "The harbour has ships.")
+    assert outcome.quarantined == ("bad",)
+    assert "1 of 1 passages of the batch are not found" in bench.store.ledger.get(["bad"])["bad"].reason
+    assert bench.found("harbour ships") == ["before"]
+    assert bench.live.number == before + 1
+
+
+def test_when_earlier_passages_are_lost_it_is_not_the_fault_of_the_batch(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    bench.put("before", "The old orchard by the river has apples.")
+    before = bench.live
+    monkeypatch.setattr(publish, "lost", lambda _, canaries: [each.chunk_id for each in canaries if "orchard" in each.text])
+    bench.accept(Draft("good", content=b"The harbour has ships."))
+    with pytest.raises(Unavailable, match="1 of 1 passages of earlier batches are found no more; nothing is released"):
+        bench.drain()
+    monkeypatch.undo()
+    bench.publisher.take_over()
+    bench.reader.follow()
+    assert bench.live == before
+    bench.drain()
+    assert bench.found("harbour ships")[0] == "good"

@@ -82,16 +82,17 @@ class Faulty(HashingEmbedder):
         return super().embed(["fault"] * len(texts))
 
 
-def test_after_a_bad_batch_the_index_is_as_if_it_had_never_had_the_fault(bench: Bench):
+@pytest.mark.parametrize("documents", [50, pytest.param(1000, marks=pytest.mark.slow)])
+def test_after_a_bad_batch_the_index_is_as_if_it_had_never_had_the_fault(bench: Bench, documents: int):
     bench.put("before", "A text about apples.")
     back = bench.live.number
     bad = replace(bench, tools=replace(bench.tools, embedder=Faulty()))
-    bad.ingest(*(Draft(f"d{number}", content=f"Text number {number} about pears.".encode()) for number in range(50)))
+    bad.ingest(*(Draft(f"d{number}", content=f"Text number {number} about pears.".encode()) for number in range(documents)))
     go_back(bench, back)
     bench.drain()
     view, stored = bench.reader.view(), bench.store.existing_chunk_table(bench.live.generation)
-    assert view.release.rows == 51
-    for number in range(50):
+    assert view.release.rows == documents + 1
+    for number in range(documents):
         [chunk] = stored.of_documents([f"d{number}"])[f"d{number}"]
         vector = stored.vectors_of([chunk.text_hash])[chunk.text_hash]
         assert chunk.text == f"Text number {number} about pears."

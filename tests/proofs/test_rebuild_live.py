@@ -1,0 +1,214 @@
+"""A rebuild of the real platform under load, with `kill -9`; then back over it on two API processes, without Prefect."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Self
+
+import httpx
+import pytest
+
+from index.store import open_store
+from tests.proofs.platform import ROOT, RunningPlatform, free_ports
+
+DOCUMENTS = 400
+KILLS = 10
+SEARCHES_PER_S = 20
+WORDS = "copper mine falun ferry lake siljan crater orchard river harbour bridge tower market winter harvest school theatre garden".split()  # noqa: SIM905 - it reads better
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+def text_of(number: int) -> str:
+    """Long enough for several passages of 64 tokens, with words of its own."""
+    subjects = [WORDS[(number + part) % len(WORDS)] for part in range(9)]
+    said = [f"Part {part} of report {number} tells of the {subject}, item {number * 31 + part}." for part, subject in enumerate(subjects)]
+    return "\n\n".join(f"{line} " * 2 for line in said)
+
+
+class Load:
+    """Asks again and again, and puts documents, until it is stopped; keeps what did not work and how long searches took."""
+
+    def __init__(self, platform: RunningPlatform) -> None:
+        self._platform = platform
+        self._stop = Event()
+        self.failed: list[str] = []
+        self.seconds: list[tuple[float, float]] = []
+        self.releases: list[int] = []
+        self.put = 0
+        self._threads = [Thread(target=self._search), Thread(target=self._add)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _search(self) -> None:
+        key = (self._platform.home / "admin.key").read_text().strip()
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._platform.port}", headers={"Authorization": f"Bearer {key}"}) as client:
+            number = 0
+            while not self._stop.wait(1 / SEARCHES_PER_S):
+                number += 1
+                began = monotonic()
+                reply = client.post("/v1/search", json={"query": f"report about the {WORDS[number % len(WORDS)]}", "k": 5}, timeout=30)
+                self.seconds.append((began, monotonic() - began))
+                if reply.status_code != 200 or not reply.json()["hits"]:
+                    self.failed.append(f"{reply.status_code} {reply.text[:200]}")
+                else:
+                    self.releases.append(reply.json()["release"])
+
+    def _add(self) -> None:
+        while not self._stop.wait(0.5):
+            doc_id = f"new/{self.put}"
+            if self._platform.put(doc_id, text_of(1000 + self.put)).status != 202:
+                self.failed.append(f"{doc_id} was not accepted")
+            self.put += 1
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """With documents in it."""
+    with RunningPlatform(tmp_path_factory.mktemp("rebuild") / "home") as running:
+        for number in range(DOCUMENTS):
+            running.put_surely(f"d/{number}", text_of(number))
+        drained(running)
+        yield running
+
+
+def drained(platform: RunningPlatform) -> None:
+    platform.until(lambda: platform.call("GET", "/v1/documents", state="accepted").json == {"items": [], "next": None}, 600)
+
+
+def rebuilt(platform: RunningPlatform, asked: dict[str, object], meanwhile: Callable[[], object] = lambda: None) -> dict[str, object]:
+    reply = platform.call("POST", "/v1/rebuilds", asked)
+    assert reply.status == 202, reply
+    meanwhile()
+    path = f"/v1/rebuilds/{reply.json['id']}"
+    platform.until(lambda: platform.call("GET", path).json["state"] != "running", 900)
+    found: dict[str, object] = platform.call("GET", path).json
+    return found
+
+
+def promoted(platform: RunningPlatform, found: dict[str, object]) -> dict[str, object]:
+    """What became of it in the end: where the gate held it, an admin lets it through."""
+    if found["state"] != "held":
+        return found
+    platform.call("POST", f"/v1/releases/{found['release']}/promote", {"reason": "the test looks at how, not at how well"})
+    number = platform.call("GET", "/v1/rebuilds").json["items"][0]["id"]
+    platform.until(lambda: platform.call("GET", f"/v1/rebuilds/{number}").json["state"] != "running", 300)
+    platform.call("POST", "/v1/resume", {})
+    ended: dict[str, object] = platform.call("GET", f"/v1/rebuilds/{number}").json
+    return ended
+
+
+def kills(platform: RunningPlatform) -> Callable[[], None]:
+    def kill() -> None:
+        for _ in range(KILLS):
+            sleep(1.5)
+            os.kill(platform.leader("ingester"), signal.SIGKILL)
+            platform.until(lambda: platform.processes("ingester"))
+            sleep(6)
+
+    return kill
+
+
+def rows_of(platform: RunningPlatform) -> dict[str, int]:
+    store = open_store(str(platform.home / "index"), platform.home)
+    reader = store.reader()
+    reader.follow()
+    return reader.view().passages()
+
+
+def test_a_rebuild_under_load_fails_nothing_loses_nothing_and_goes_on_after_each_kill(platform):
+    before = rows_of(platform)
+    with Load(platform) as load:
+        sleep(5)
+        found = promoted(platform, rebuilt(platform, {"chunking": {"tokens": 64}}, kills(platform)))
+    drained(platform)
+    assert found["state"] == "done", found
+    assert load.failed == []
+    assert len(load.seconds) > 200
+    shown = rows_of(platform)
+    assert set(shown) == set(before) | {f"new/{number}" for number in range(load.put)}
+    assert all(shown[doc_id] > count for doc_id, count in before.items())
+    store = open_store(str(platform.home / "index"), platform.home)
+    generations = {store.log.get(number).generation for number in load.releases}
+    print(f"{len(load.seconds)} searches, {load.put} documents put, generations {len(generations)}, embedded {found['embedded']}")
+
+
+def test_another_model_is_swapped_in_and_searches_never_mix(platform):
+    with Load(platform) as load:
+        found = promoted(platform, rebuilt(platform, {"dimensions": 256}))
+        platform.until(lambda: platform.call("GET", "/v1/releases/live").json["recipe"]["dimensions"] == 256)
+        sleep(2)
+    assert (found["state"], load.failed) == ("done", [])
+    assert found["embedded"] == 0 or found["gate"] is not None
+
+
+def test_a_rollback_is_served_within_a_second_by_two_api_processes_without_prefect(platform):
+    store = open_store(str(platform.home / "index"), platform.home)
+    live = store.log.live()
+    servable = (release for release in store.log.all() if release.status == "checked" and release.rows)
+    other = next(release for release in servable if release.dimensions != live.dimensions)
+    [port] = free_ports(1)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GROUNDWORK_", "PREFECT_"))}
+    environment |= {"GROUNDWORK_HOME": str(platform.home), "GROUNDWORK_PORT": str(port), "GROUNDWORK_PREFECT_PORT": "1"}
+    os.kill(platform.leader("prefect"), signal.SIGSTOP)
+    second = subprocess.Popen([sys.executable, "-m", "api.serve"], cwd=ROOT, env=environment)
+    try:
+        goes_back_and_forth(platform, port, live.number, other.number)
+    finally:
+        second.terminate()
+        second.wait()
+        os.kill(platform.leader("prefect"), signal.SIGCONT)
+
+
+def goes_back_and_forth(platform: RunningPlatform, port: int, live: int, other: int) -> None:
+    key = (platform.home / "admin.key").read_text().strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    clients = [httpx.Client(base_url=f"http://127.0.0.1:{each}", headers=headers, timeout=30) for each in (platform.port, port)]
+
+    def release(client: httpx.Client) -> int:
+        reply = client.post("/v1/search", json={"query": "report about the ferry", "mode": "vector"})
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["hits"]
+        return int(reply.json()["release"])
+
+    def ready(client: httpx.Client) -> bool:
+        try:
+            return client.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    platform.until(lambda: all(ready(client) for client in clients))
+    took = []
+    for number in (other, 0, other, 0):
+        path, body = ("/v1/rollback", {"to": number, "reason": "test"}) if number else ("/v1/resume", {})
+        moved = clients[0].post(path, json=body).json()["live"]
+        began = monotonic()
+        while not all(release(client) == moved for client in clients):
+            assert monotonic() - began < 5
+        took.append(monotonic() - began)
+    print(f"served by both after {[round(each, 2) for each in took]} s")
+    assert max(took) < 1.0
+    for client in clients:
+        client.close()
+
+
+def test_documents_that_were_there_before_are_found_in_each_generation(platform):
+    platform.call("POST", "/v1/resume", {})
+    assert "d/7" in platform.found("Part 3 of report 7", k=20)
+
+
+def test_it_still_stops_in_time(platform):
+    assert platform.stop() < 10
+    assert Path(platform.home, "index").is_dir()
