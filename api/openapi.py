@@ -94,7 +94,7 @@ def config() -> OpenAPIConfig:
         render_plugins=[page, JsonRenderPlugin()],
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
-        tags=[Tag(name) for name in ("Search", "Answers", "Documents", "Releases", "Evaluations", "Plans", "Keys", "Health")],
+        tags=[Tag(name) for name in ("Search", "Answers", "Documents", "Releases", "Rebuilds", "Evaluations", "Plans", "Keys", "Health")],
     )
 
 

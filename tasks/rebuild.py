@@ -60,23 +60,27 @@ class Rebuild:
         return self.store.chunk_table(self.tools.generation, self.tools.embedder.dimensions, self.tools.vector_bits)
 
     def step(self, seconds: float) -> bool:
-        """Does one piece, in about so many seconds; whether nothing is left to do: the generation shows what the newest release does.
+        """Does some of it, in about so many seconds; whether nothing is left to do: the generation shows what the newest release does.
 
         Raises:
             BatchFailed: a passage breaks the data contract. What is served stays.
             RuntimeError: its vector index could not be made; the next step tries again.
         """
-        if not self._todo and not self._look():
-            return self._is_indexed()
-        if not self._todo:
-            return False
+        until = monotonic() + seconds
+        # It looks again in the same step: with a batch between each two looks it would never come to an end while documents come.
+        while monotonic() < until:
+            if not self._todo and not self._look():
+                return self._is_indexed()
+            self._take_piece(seconds)
+        return False
+
+    def _take_piece(self, seconds: float) -> None:
+        """Does as many documents as take about so many seconds."""
         began = monotonic()
-        piece = [self._todo.popleft() for _ in range(min(self._documents, len(self._todo)))]
-        self._take(piece)
-        pace = len(piece) / max(monotonic() - began, 1e-3)
-        self._documents = min(MAX_DOCUMENTS, max(1, round(pace * seconds)), 4 * self._documents)
-        # Looked at again at once: with a batch before each look it would never come to an end while documents come.
-        return not self._todo and not self._look() and self._is_indexed()
+        if piece := [self._todo.popleft() for _ in range(min(self._documents, len(self._todo)))]:
+            self._take(piece)
+            pace = len(piece) / max(monotonic() - began, 1e-3)
+            self._documents = min(MAX_DOCUMENTS, max(1, round(pace * seconds)), 4 * self._documents)
 
     def offer(self) -> Release:
         """A release of the generation as it is, held: for those who examine it."""

@@ -85,9 +85,9 @@ def test_an_index_is_made_while_batches_come_and_holds_what_was_there_before_it(
 
     def with_batches_before_the_commit(table: LanceTable, centres: Vectors, bits: int) -> None:
         held = table.to_lance()
-        monkeypatch.setattr(type(table), "to_lance", lambda _: held)
         orchard.put("late", "A walnut stands alone by the gate.")
         orchard.delete("d7")
+        monkeypatch.setattr(type(table), "to_lance", lambda _: held)
         build(table, centres, bits)
         monkeypatch.undo()
 
