@@ -12,6 +12,7 @@ QUICK = Pace(search_s=0.02, document_s=0.1, quiet_s=0.2)
 TEXTS = ["the red apple of the old orchard ripens in the autumn", "a blue boat sails around the small island every morning"]
 
 
+@pytest.mark.slow
 def test_a_rebuild_is_timed_and_what_it_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rebuild, "RECIPES", {"to 32 dimensions": {"dimensions": 32}, **rebuild.RECIPES})
     monkeypatch.delitem(rebuild.RECIPES, "to 256 dimensions")
