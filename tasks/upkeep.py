@@ -53,6 +53,7 @@ class Upkeep:
     new_rows: int = 0
     foldings: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
     _untidied: int = 0
+    _gave_way: bool = False
     _folding: Future[None] | None = None
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="upkeep"))
 
@@ -70,7 +71,10 @@ class Upkeep:
             self.finish()
         self._publish_folded()
         if self.unfolded >= self.fold_every:
+            again = self._gave_way
             self.begin()
+            if again:  # where batches change rows that are new, one takes each compaction its commit: this time they wait
+                self.finish()
         elif self.new_rows >= TEXT_ROWS and self._folding is None:
             self.new_rows = 0
             self._folding = self._thread.submit(self._fold_text, self.publisher.table.generation)
@@ -93,8 +97,10 @@ class Upkeep:
 
     def _fold(self, generation: str) -> None:
         began = monotonic()
+        self._gave_way = True
         with giving_way():
             fold(self.store, self.store.existing_chunk_table(generation))
+            self._gave_way = False
         with giving_way():
             self.store.ledger.fold()
         self.foldings.append(monotonic() - began)

@@ -131,3 +131,24 @@ def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping
     keeping.finish()
     found = bench.found("text", k=20, filter={"metadata.kind": "even"})
     assert sorted(found) == ["d10", "d4", "d6", "d8"]
+
+
+def test_batches_wait_for_a_folding_after_one_that_gave_way_to_them(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
+    folded, tries = upkeep.fold, list[str]()
+
+    def gives_way_once(*given: object) -> bool:
+        tries.append("again" if tries else "first")
+        if tries == ["first"]:
+            raise RuntimeError("Retryable commit conflict")
+        return folded(*given)
+
+    monkeypatch.setattr(upkeep, "fold", gives_way_once)
+    for number in range(4):
+        bench.put(f"d{number}", f"text {number}")
+        keeping.note_batch(1)
+        keeping.go_on()
+        if number == 1:
+            keeping.finish()
+    assert tries == ["first", "again"]
+    assert unindexed(bench) == {"embedded_text": 0, "chunk_id": 0}
+    assert keeping.unfolded == 0
