@@ -125,11 +125,15 @@ class Canary:
 
 
 def lost(view: View, canaries: Sequence[Canary]) -> list[str]:
-    """The canaries that are not found by their own vector, or by none of their words; milliseconds each."""
+    """The canaries that are not found by their own vector, or by none of their words; milliseconds each.
+
+    What the approximate search alone misses is not lost: that is for its recall to tell, and must not stop what comes.
+    """
     found = []
     for canary in canaries:
         words = telling(canary.text)
-        if not _finds_itself(view, canary.vector) or (words and not view.by_text(words, 1, None)):
+        is_there = _finds_itself(view, canary.vector) or _finds_itself(view, canary.vector, exact=True)
+        if not is_there or (words and not view.by_text(words, 1, None)):
             found.append(canary.chunk_id)
     return found
 
@@ -140,7 +144,7 @@ def telling(text: str) -> str:
     return " ".join(words[:WORDS_ASKED]) if len(words) >= WORDS_ASKED else ""
 
 
-def _finds_itself(view: View, vector: Vectors) -> bool:
-    hits = view.by_vector(vector, 1, None)
+def _finds_itself(view: View, vector: Vectors, *, exact: bool = False) -> bool:
+    hits = view.by_vector(vector, 1, None, exact)
     own = float(vector @ vector)
     return bool(hits) and hits[0].score >= own * SAME_VECTOR

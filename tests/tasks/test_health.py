@@ -7,7 +7,7 @@ import pytest
 
 from index.documents import Draft
 from index.embedder import Vectors
-from index.search import View
+from index.search import Candidate, View
 from tasks import health
 from tests.bench import Bench
 from tests.fakes import HashingEmbedder
@@ -85,3 +85,20 @@ def test_documents_and_passages_that_are_missing_are_named():
 @pytest.mark.parametrize("words", ["", "to be or not to be", "1 2 3 4 5 6 7 8", "鳥が鳴く"])
 def test_what_has_no_telling_words_is_not_asked_for(words):
     assert health.telling(words) == ""
+
+
+class Forgetful(View):
+    """Its approximate search finds nothing."""
+
+    def by_vector(
+        self, vector: Vectors, limit: int, condition: str | None, exact: bool = False, settings: object = None
+    ) -> list[Candidate]:
+        return super().by_vector(vector, limit, condition, exact) if exact else []
+
+
+def test_what_the_approximate_search_alone_misses_is_not_lost_and_what_is_gone_is(bench: Bench):
+    view = filled(bench)
+    view.__class__ = Forgetful
+    there = health.Canary("there", text(3), bench.embedder.embed_query(text(3)))
+    gone = health.Canary("gone", text(3), bench.embedder.embed_query("a text that nobody ever sent"))
+    assert health.lost(view, [there, gone]) == ["gone"]
