@@ -20,6 +20,7 @@ DOCUMENTS = 300
 KILLS = 10
 LIFE_S = 13.0
 SEARCHES_PER_S = 20
+SEARCHES = 10_000
 WORDS = "copper mine falun ferry lake siljan crater orchard river harbour bridge tower market winter harvest school theatre garden".split()  # noqa: SIM905 - it reads better
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -155,54 +156,93 @@ def test_another_model_is_swapped_in_and_searches_never_mix(platform):
     assert found["embedded"] == 0 or found["gate"] is not None
 
 
-def test_a_rollback_is_served_within_a_second_by_two_api_processes_without_prefect(platform):
-    store = open_store(str(platform.home / "index"), platform.home)
-    live = store.log.live()
-    servable = (release for release in store.log.all() if release.status == "checked" and release.rows)
-    other = next(release for release in servable if release.dimensions != live.dimensions)
+@pytest.fixture
+def two_apis(platform: RunningPlatform) -> Iterator[list[httpx.Client]]:
+    """Clients of two API processes of the same index, while Prefect is stopped."""
     [port] = free_ports(1)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GROUNDWORK_", "PREFECT_"))}
     environment |= {"GROUNDWORK_HOME": str(platform.home), "GROUNDWORK_PORT": str(port), "GROUNDWORK_PREFECT_PORT": "1"}
+    headers = {"Authorization": f"Bearer {(platform.home / 'admin.key').read_text().strip()}"}
     os.kill(platform.leader("prefect"), signal.SIGSTOP)
     second = subprocess.Popen([sys.executable, "-m", "api.serve"], cwd=ROOT, env=environment)
+    clients = [httpx.Client(base_url=f"http://127.0.0.1:{each}", headers=headers, timeout=30) for each in (platform.port, port)]
     try:
-        goes_back_and_forth(platform, port, live.number, other.number)
+        platform.until(lambda: all(ready(client) for client in clients))
+        yield clients
     finally:
+        for client in clients:
+            client.close()
         second.terminate()
         second.wait()
         os.kill(platform.leader("prefect"), signal.SIGCONT)
 
 
-def goes_back_and_forth(platform: RunningPlatform, port: int, live: int, other: int) -> None:
-    key = (platform.home / "admin.key").read_text().strip()
-    headers = {"Authorization": f"Bearer {key}"}
-    clients = [httpx.Client(base_url=f"http://127.0.0.1:{each}", headers=headers, timeout=30) for each in (platform.port, port)]
+def ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
 
-    def release(client: httpx.Client) -> int:
-        reply = client.post("/v1/search", json={"query": "report about the ferry", "mode": "vector"})
-        assert reply.status_code == 200, reply.text
-        assert reply.json()["hits"]
-        return int(reply.json()["release"])
 
-    def ready(client: httpx.Client) -> bool:
-        try:
-            return client.get("/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
+def release_searched(client: httpx.Client) -> int:
+    reply = client.post("/v1/search", json={"query": "report about the ferry", "mode": "vector"})
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["hits"]
+    return int(reply.json()["release"])
 
-    platform.until(lambda: all(ready(client) for client in clients))
+
+def of_the_other_model(platform: RunningPlatform) -> int:
+    """A servable release that has other dimensions than what is live."""
+    store = open_store(str(platform.home / "index"), platform.home)
+    live = store.log.live()
+    servable = (release for release in store.log.all() if release.status == "checked" and release.rows)
+    return next(release.number for release in servable if release.dimensions != live.dimensions)
+
+
+def moved(client: httpx.Client, to: int) -> int:
+    """Goes back to a release, or (0) follows the newest again; what is live then."""
+    path, body = ("/v1/rollback", {"to": to, "reason": "test"}) if to else ("/v1/resume", {})
+    return int(client.post(path, json=body).json()["live"])
+
+
+def test_a_rollback_is_served_within_a_second_by_two_api_processes_without_prefect(platform, two_apis):
+    other = of_the_other_model(platform)
     took = []
     for number in (other, 0, other, 0):
-        path, body = ("/v1/rollback", {"to": number, "reason": "test"}) if number else ("/v1/resume", {})
-        moved = clients[0].post(path, json=body).json()["live"]
+        live = moved(two_apis[0], number)
         began = monotonic()
-        while not all(release(client) == moved for client in clients):
+        while not all(release_searched(client) == live for client in two_apis):
             assert monotonic() - began < 5
         took.append(monotonic() - began)
     print(f"served by both after {[round(each, 2) for each in took]} s")
     assert max(took) < 1.0
-    for client in clients:
-        client.close()
+
+
+def test_none_of_ten_thousand_searches_fails_while_it_goes_back_and_forth(platform, two_apis):
+    other, stop, released, failed = of_the_other_model(platform), Event(), list[int](), list[str]()
+
+    def search(client: httpx.Client) -> None:
+        while not stop.is_set():
+            try:
+                released.append(release_searched(client))
+            except (AssertionError, httpx.HTTPError) as error:
+                failed.append(repr(error)[:200])
+
+    threads = [Thread(target=search, args=[client]) for client in two_apis for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    moves = 0
+    while len(released) + len(failed) < SEARCHES:
+        moved(two_apis[moves % 2], 0 if moves % 2 else other)
+        moves += 1
+        sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    moved(two_apis[0], 0)
+    print(f"{len(released)} searches across {moves} moves, {len(set(released))} releases, {len(failed)} failed")
+    assert failed == []
+    assert len(set(released)) == 2
 
 
 def test_documents_that_were_there_before_are_found_in_each_generation(platform):
