@@ -27,6 +27,8 @@ from tasks.reindex import is_due, reindex
 FIRST_DOCUMENTS = 8
 MAX_DOCUMENTS = 500
 PAUSE_S = 0.05
+# Rows that no index of the new table covers: each piece looks its documents up among them.
+FOLD_EVERY = 5_000
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -48,6 +50,7 @@ class Rebuild:
     _todo: deque[Done] = field(default_factory=deque)
     _of: int = 0
     _documents: int = FIRST_DOCUMENTS
+    _unfolded: int = FOLD_EVERY
     _indexing: Future[Shape | None] | None = None
 
     def __post_init__(self) -> None:
@@ -85,6 +88,7 @@ class Rebuild:
     def offer(self) -> Release:
         """A release of the generation as it is, held: for those who examine it."""
         self._target.fold()
+        self._unfolded = 0
         return self.publisher.offer(self._target, self.tools)
 
     def serve(self, checks: Mapping[str, Any]) -> Release:
@@ -137,7 +141,15 @@ class Rebuild:
         self._target.upsert(changes.written, vectors)
         self._target.delete(changes.deleted)
         self._target.ensure_full_text()
+        self._fold(len(changes.written))
         self._rebuilt.note(piece, {doc_id: len(chunks) for doc_id, chunks in wanted.items()})
+
+    def _fold(self, written: int) -> None:
+        """Folds the new table now and then: among tens of thousands of unindexed rows a piece of few documents would take a second."""
+        self._unfolded += written
+        if self._unfolded >= FOLD_EVERY:
+            self._target.fold()
+            self._unfolded = 0
 
     def _passages(self, entry: Entry, shown: Sequence[Chunk]) -> Iterator[Chunk]:
         """The passages of the stored text, with the facts that searches show now: the ledger's may be of a revision that failed."""
