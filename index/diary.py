@@ -82,10 +82,9 @@ class Diary:
         return self.delete(col("at") < lit(older_than)) if times[0] < older_than else 0
 
     def fold(self) -> None:
-        """Merges small pieces, without the rows that were deleted, and gives up what only old versions need."""
+        """Merges small pieces, without the rows that were deleted, gives up what only old versions need, and leaves large pieces alone."""
         table = self._open()
-        tables.fold(table)
-        tables.erase_deleted(table)
+        tables.merge(table)
         tables.clean(table, GRACE)
 
     def erase(self) -> None:

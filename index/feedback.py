@@ -13,7 +13,6 @@ from index.diary import Diary
 
 KEPT = timedelta(days=365)
 MOST = 100_000
-MAX_COMMENT_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,19 @@ class Feedbacks:
         """What was said of an answer, oldest first."""
         return [_feedback(row) for row in self._diary.all(col("answer_id") == lit(answer_id)).to_pylist()]
 
-    def before(self, until: datetime, count: int) -> list[Feedback]:
-        """So many that were said before, newest first."""
-        rows = self._diary.all(col("at") < lit(until))
-        return [_feedback(row) for row in reversed(rows[-count:].to_pylist())] if count > 0 else []
+    def newest(self, count: int, after: tuple[datetime, str] | None = None) -> list[Feedback]:
+        """At most so many, newest first; those that come `after` the time and the id of one."""
+        condition = None
+        if after:
+            at, identifier = col("at"), col("id")
+            condition = (at < lit(after[0])) | ((at == lit(after[0])) & (identifier > lit(after[1])))
+        rows = self._diary.all(condition).sort_by([("at", "descending"), ("id", "ascending")])
+        return [_feedback(row) for row in rows[:count].to_pylist()]
+
+    def useful_share(self, since: datetime, until: datetime) -> float | None:
+        """The share of answers that people found useful, of those that they said something of; None when they said nothing."""
+        said = self._diary.between(since, until)["useful"].to_pylist()
+        return sum(said) / len(said) if said else None
 
     def forget(self, strings: Sequence[bytes]) -> int:
         """Forgets the comments that have one of these strings in them, word for word; what was thought of the answer stays."""

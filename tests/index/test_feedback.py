@@ -32,8 +32,22 @@ def test_it_is_read_by_time_and_in_pages(feedback: Feedbacks):
     for minute, answer in enumerate("abc"):
         feedback.write(said(answer, minute))
     assert [each.answer_id for each in feedback.between(NOON, NOON + timedelta(minutes=2))] == ["a", "b"]
-    assert [each.answer_id for each in feedback.before(NOON + timedelta(minutes=2), 5)] == ["b", "a"]
-    assert [each.answer_id for each in feedback.before(NOON + timedelta(hours=1), 2)] == ["c", "b"]
+    assert [each.answer_id for each in feedback.newest(2)] == ["c", "b"]
+    assert [each.answer_id for each in feedback.newest(9, (NOON + timedelta(minutes=1), "b ann"))] == ["a"]
+
+
+def test_pages_neither_lose_nor_repeat_what_was_said_at_the_same_moment(feedback: Feedbacks):
+    for answer in "bca":
+        feedback.write(said(answer, 0))
+    assert [each.answer_id for each in feedback.newest(2)] == ["a", "b"]
+    assert [each.answer_id for each in feedback.newest(2, (NOON, "b ann"))] == ["c"]
+
+
+def test_the_share_of_useful_answers_is_none_while_nobody_said_anything(feedback: Feedbacks):
+    assert feedback.useful_share(NOON, NOON + timedelta(hours=1)) is None
+    for minute, useful in enumerate((True, False, True, True)):
+        feedback.write(said(str(minute), minute, useful=useful))
+    assert feedback.useful_share(NOON, NOON + timedelta(hours=1)) == 0.75
 
 
 def test_old_feedback_goes(feedback: Feedbacks):
@@ -42,7 +56,7 @@ def test_old_feedback_goes(feedback: Feedbacks):
     assert feedback.clean(NOON + timedelta(minutes=1)) == 1
     feedback.fold()
     assert feedback.clean(NOON, most=1) == 1
-    assert [each.answer_id for each in feedback.before(NOON + timedelta(hours=1), 9)] == ["c"]
+    assert [each.answer_id for each in feedback.newest(9)] == ["c"]
 
 
 def test_a_comment_with_forbidden_words_goes_and_the_verdict_stays(feedback: Feedbacks):
