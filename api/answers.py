@@ -1,5 +1,6 @@
 """`/v1/answers`: ask, see what an answer was made from, ask it again."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,11 +12,12 @@ from litestar.params import Body, FromPath, JSONBody
 from api.auth import requires
 from api.keys import Key
 from api.platform import Platform
-from api.replies import AnswerRecordReply, AnswerReplayReply, AnswerReply, CitationReply, PassageReply
+from api.replies import AnswerRecordReply, AnswerReplayReply, AnswerReply, CitationReply, FeedbackReply, PassageReply
 from api.requests import AnswerReplayRequest, AnswerRequest
 from api.search import MAX_BODY
 from index.answers import AnswerRecord
 from index.errors import BadRequest, NotFound
+from index.feedback import Feedback
 from index.search import Opened
 from tasks.answer import Question, answer
 from tasks.replay import as_json, as_question, difference, record_of
@@ -45,6 +47,7 @@ def ask(
     made = answer(Opened(view), embedder, platform.generators(embedder), question)
     record = record_of(made, question, view.release, request.auth.id)
     platform.store.answers.write(record)
+    platform.traffic.saw_answer(question.query, made, record.id, embedder, request.auth.id)
     return AnswerReply(
         id=record.id,
         answer=made.text,
@@ -67,7 +70,8 @@ def ask(
 )
 def get_answer(request: Req, platform: NamedDependency[Platform], identifier: FromPath[str]) -> AnswerRecordReply:
     """The record of an answer, for the key that asked, or an admin."""
-    return _shown(_readable(platform, request.auth, identifier))
+    record = readable(platform, request.auth, identifier)
+    return _shown(record, platform.store.feedback.of(record.id))
 
 
 @post(
@@ -84,7 +88,7 @@ def replay_answer(
     request: Req, platform: NamedDependency[Platform], identifier: FromPath[str], data: JSONBody[AnswerReplayRequest | None] = None
 ) -> AnswerReplayReply:
     """Asks the question again on the same release, or on the one you name, and says what is otherwise."""
-    record = _readable(platform, request.auth, identifier)
+    record = readable(platform, request.auth, identifier)
     question = as_question(record, data.release if data else None)
     view = platform.reader.view(question.release)
     embedder = platform.models.of(view.release)
@@ -102,7 +106,7 @@ def replay_answer(
     )
 
 
-def _readable(platform: Platform, key: Key, identifier: str) -> AnswerRecord:
+def readable(platform: Platform, key: Key, identifier: str) -> AnswerRecord:
     """The record, where the key may read it; others learn nothing, not even that it is there."""
     record = platform.store.answers.get(identifier)
     if record.key != key.id and not key.may("admin"):
@@ -110,6 +114,7 @@ def _readable(platform: Platform, key: Key, identifier: str) -> AnswerRecord:
     return record
 
 
-def _shown(record: AnswerRecord) -> AnswerRecordReply:
+def _shown(record: AnswerRecord, said: Sequence[Feedback]) -> AnswerRecordReply:
     facts = asdict(record)
-    return AnswerRecordReply(**facts | {"passages": [PassageReply(**each) for each in facts["passages"]]})
+    feedback = [FeedbackReply(**asdict(each)) for each in said]
+    return AnswerRecordReply(**facts | {"passages": [PassageReply(**each) for each in facts["passages"]]}, feedback=feedback)

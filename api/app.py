@@ -16,6 +16,7 @@ from api import (
     documents,
     duplicates,
     evaluations,
+    feedback,
     freshness,
     health,
     intake,
@@ -30,6 +31,7 @@ from api import (
 from api.freshness import Freshness
 from api.keys import Keys
 from api.platform import Platform
+from api.quality_metrics import QualityMetrics
 from api.runs import Runs
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -37,6 +39,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     answers.ask,
     answers.get_answer,
     answers.replay_answer,
+    feedback.give_feedback,
+    feedback.list_feedback,
     documents.put_document,
     documents.delete_document,
     documents.get_document,
@@ -76,6 +80,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     """The API over one index. Replace any of the three to test it."""
     registry = CollectorRegistry()
     registry.register(health.IndexMetrics(platform))
+    registry.register(QualityMetrics(platform))
     monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, registry)
     platform.also_look(monitor.look)
 

@@ -9,6 +9,7 @@ from time import monotonic
 
 from api.models import Models
 from api.shadow import Shadow
+from api.traffic import Traffic
 from index.embedder import Embedder
 from index.errors import GroundworkError
 from index.search import Reader
@@ -32,6 +33,7 @@ class Platform:
     models: Models
     reader: Reader = field(init=False)
     shadow: Shadow = field(init=False)
+    traffic: Traffic = field(init=False)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
@@ -44,6 +46,7 @@ class Platform:
         self.reader = self.store.reader(self.models.wait_for)
         self.shadow = Shadow(self.store.log, self.reader, self.models)
         settings = self.settings
+        self.traffic = Traffic(self.store.queries, settings.query_log)
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"
             self._chat = ChatGenerator(Endpoint(settings.llm_url, settings.llm_model, key))
@@ -54,15 +57,17 @@ class Platform:
         self._follower = Thread(target=self._follow, name="follower", daemon=True)
         self._follower.start()
         self.shadow.start()
+        self.traffic.start()
 
     def also_look(self, look: Callable[[], None]) -> None:
         """Has `look` called after each look at the release log, in the thread that follows it."""
         self._looks.append(look)
 
     def stop(self) -> None:
-        """Stops following."""
+        """Stops following, and writes down what is left to be."""
         self._stopping.set()
         self.shadow.stop()
+        self.traffic.stop()
 
     def embedder(self, release: int | None = None) -> Embedder:
         """The embedder of a release, or of the one that is served; raises what `Reader.view` does, and `Unavailable` while it loads."""

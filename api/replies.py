@@ -71,6 +71,24 @@ class PassageReply(msgspec.Struct):
     score: float
 
 
+class ThanksReply(msgspec.Struct):
+    """Feedback was kept."""
+
+    answer_id: str
+    at: datetime
+
+
+class FeedbackReply(msgspec.Struct):
+    """What somebody thinks of an answer. `key` is the id of the key that said it, `release` that of the answer."""
+
+    answer_id: str
+    at: datetime
+    useful: bool
+    comment: str | None
+    key: str
+    release: int
+
+
 class AnswerRecordReply(msgspec.Struct):
     """What an answer was made from. `prompt` is what a language model was sent; `always` the filter of the key that asked."""
 
@@ -92,6 +110,7 @@ class AnswerRecordReply(msgspec.Struct):
     citations: list[dict[str, Any]]
     degraded: list[str]
     passages: list[PassageReply]
+    feedback: list[FeedbackReply]
 
 
 class AnswerReplayReply(msgspec.Struct):

@@ -52,6 +52,14 @@ class AnswerRequest(Request, kw_only=True):
     stream: bool = False
 
 
+class FeedbackRequest(Request, kw_only=True):
+    """What you think of an answer."""
+
+    answer_id: Annotated[str, Meta(max_length=100, description="The `id` of the answer.")]
+    useful: bool
+    comment: Annotated[str, Meta(max_length=2_000)] | None = None
+
+
 class AnswerReplayRequest(Request, kw_only=True):
     """The release to ask again on, instead of the one that the answer came from."""
 

@@ -45,8 +45,10 @@ def search(
         refine_factor=data.refine_factor,
         always=request.auth.filter,
     )
-    found = retrieve(Opened(view), platform.models.of(view.release), query)
+    embedder = platform.models.of(view.release)
+    found = retrieve(Opened(view), embedder, query)
     platform.shadow.saw(query, found)
+    platform.traffic.saw_search(query, found, embedder, request.auth.id)
     return SearchReply(found.release, found.as_of, list(found.degraded), [hit_reply(hit) for hit in found.hits], found.timings_ms)
 
 

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     inbox_mib: int = Field(default=4096, ge=1)
     latency_goal_ms: float = Field(default=50.0, gt=0, description="95 of 100 searches shall take less; the forecast is about it.")
     freshness_goal_s: float = Field(default=3.0, gt=0)
+    query_log: float = Field(default=1.0, ge=0, le=1, description="The share of the questions that is kept, to notice drift; 0: none.")
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key: SecretStr | None = None

@@ -108,12 +108,25 @@ def fold(table: LanceTable) -> None:
     time would multiply the disk it takes by the number of releases.
     """
     dataset = table.to_lance()
-    small = sum(fragment.physical_rows < TAIL_ROWS for fragment in dataset.get_fragments())
-    # What came since the last folding becomes one fragment; many of those become one later: else each row would be written again each time.
-    dataset.optimize.compact_files(target_rows_per_fragment=TAIL_ROWS if small > MANY_FRAGMENTS else NEW_ROWS, num_threads=1)
+    dataset.optimize.compact_files(target_rows_per_fragment=_merged_rows(dataset), num_threads=1)
     table.checkout_latest()
     parts.optimize(table.to_lance(), parts.newest_to_merge)
     table.checkout_latest()
+
+
+def merge(table: LanceTable) -> None:
+    """Merges the small fragments at the tail of a table without indexes, and writes those anew that have deleted rows in them."""
+    dataset = table.to_lance()
+    dataset.optimize.compact_files(
+        target_rows_per_fragment=_merged_rows(dataset), materialize_deletions=True, materialize_deletions_threshold=0.0, num_threads=1
+    )
+    table.checkout_latest()
+
+
+def _merged_rows(dataset: Any) -> int:
+    """What came since the last folding becomes one fragment; many of those become one later: else each row would be written each time."""
+    small = sum(fragment.physical_rows < TAIL_ROWS for fragment in dataset.get_fragments())
+    return TAIL_ROWS if small > MANY_FRAGMENTS else NEW_ROWS
 
 
 def fold_index(table: LanceTable, column: str) -> None:

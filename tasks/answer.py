@@ -59,6 +59,11 @@ class Question:
     release: int | None = None
     always: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def query(self) -> Query:
+        """How its passages are looked for."""
+        return Query(self.text, self.k, filter=self.filter, release=self.release, always=self.always)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -78,8 +83,7 @@ def answer(reader: Views, embedder: Embedder, generators: Sequence[Generator], q
 
     Raises the errors of `retrieve`.
     """
-    query = Query(question.text, question.k, filter=question.filter, release=question.release, always=question.always)
-    found = retrieve(reader, embedder, query)
+    found = retrieve(reader, embedder, question.query)
     degraded = list(found.degraded)
     *preferred, last = generators
     for generator in preferred:

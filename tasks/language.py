@@ -14,13 +14,13 @@ SURE = 0.9
 NO_LANGUAGE = "zxx"
 
 
-def language_of(text: str) -> str | None:
+def language_of(text: str, enough: int = ENOUGH) -> str | None:
     """The ISO 639 code of the language of a text's beginning; None when it is too short, no language, or none is likely enough.
 
     By the naive Bayes classifier over byte n-grams of langid.py (Lui and Baldwin, 2012), trained anew by py3langid for 139 languages.
     """
     beginning = text[:LOOKED_AT].strip()
-    if len(beginning) < ENOUGH:
+    if len(beginning) < enough:
         return None
     code, probability = _identifier().classify(beginning)
     return str(code) if probability >= SURE and code != NO_LANGUAGE else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from index import canaries, feedback, queries
 from index.chunks import ChunkTable
 from index.errors import Conflict
 from index.releases import Release, State
@@ -49,9 +50,18 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
     _folded(store.ledger.make_indexes_one)
     store.inbox.clean(ORIGINALS_GRACE)
     store.answers.drop_older(timedelta(days=rules.answers_days), now.date())
+    _tend(store, now)
     early_numbers = tuple(release.number for release in crowded_out)
     numbers = tuple(release.number for release in reclaimed) + early_numbers
     return Maintenance(tuple(folded), numbers, freed, _drop_originals(store, now), early_numbers)
+
+
+def _tend(store: Store, now: datetime) -> None:
+    """Forgets questions, feedback and runs of canaries that are old or too many, and merges what was written in small pieces."""
+    for diary, kept in ((store.queries, queries.KEPT), (store.feedback, feedback.KEPT), (store.canary_runs, canaries.RUNS_KEPT)):
+        _folded(partial(diary.clean, now - kept))
+        _folded(diary.fold)
+    _folded(store.canaries.fold)
 
 
 def tidy(store: Store, generation: str, rules: Retention) -> None:

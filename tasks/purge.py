@@ -31,6 +31,8 @@ class Purged:
         originals: of its revisions; one that another document has too stays.
         shared: how many stayed for that.
         answers, evaluations: records that were removed, and reports that it was taken out of.
+        queries, comments: that had words of it in them, and were forgotten; whose they were is not known, so they go.
+        canaries: questions that were made from it, and were forgotten.
         searched: what was looked for afterwards in all files of the home, and where it was found.
     """
 
@@ -40,6 +42,9 @@ class Purged:
     shared: int
     answers: int
     evaluations: int
+    queries: int
+    comments: int
+    canaries: int
     searched: Search
 
     def as_json(self) -> dict[str, Any]:
@@ -89,9 +94,9 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     store.ledger.erase_deleted()
     newest = publisher.publish_maintenance() or store.log.get(store.log.state.newest)
     old = [release for release in store.log.all() if release.number != newest.number and release.status != "reclaimed"]
+    numbers = tuple(release.number for release in old)
     if old:
-        numbers = [release.number for release in old]
-        store.log.append("reclaimed", 0, BY, f"{doc_id!r} was purged", {"releases": numbers}, lambda: _still_follows(store))
+        store.log.append("reclaimed", 0, BY, f"{doc_id!r} was purged", {"releases": list(numbers)}, lambda: _still_follows(store))
     pause(READERS_FOLLOW_S)
     _clean(store, publisher, old)
     shared = hashes & store.ledger.content_hashes(but=doc_id)
@@ -99,8 +104,9 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     for digest in (hashes - shared) | (store.originals.hashes() - store.ledger.content_hashes()):
         store.originals.drop(digest)
     answers, evaluations = store.answers.drop_of([doc_id]), store.evaluations.forget(doc_id)
+    said = store.queries.forget(strings), store.feedback.forget(strings), store.canaries.forget(doc_id)
     found = search(home, strings)
-    purged = Purged(doc_id, tuple(release.number for release in old), len(hashes - shared), len(shared), answers, evaluations, found)
+    purged = Purged(doc_id, numbers, len(hashes - shared), len(shared), answers, evaluations, *said, found)
     store.log.append("purged", 0, BY, detail=purged.as_json() | {"asked": asked.seq})
     told = f"still in {', '.join(found.found[:5])}" if found.found else "no file has any of them"
     _log.info("%r was purged: %d strings of it were looked for in %d files, %s", doc_id, found.strings, found.files, told)

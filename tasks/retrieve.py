@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from index import filters
 from index.chunks import Chunk
-from index.embedder import Embedder
+from index.embedder import Embedder, Vectors
 from index.errors import BadRequest, Conflict
 from index.policy import SearchSettings
 from index.search import Candidate, View, Views
@@ -42,21 +42,34 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage and its score; higher is better, and scores of one reply compare with each other only."""
+    """A passage and its score; higher is better, and scores of one reply compare with each other only.
+
+    `similarity` is the cosine to the question, where the search by vector found the passage too.
+    """
 
     chunk: Chunk
     score: float
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The hits, best first, and what they were made from. `timings_ms`: embed, search, total."""
+    """The hits, best first, and what they were made from. `timings_ms`: embed, search, total.
+
+    `vector` is that of the question, None in text mode.
+    """
 
     release: int
     as_of: datetime
     hits: tuple[Hit, ...]
     degraded: tuple[str, ...]
     timings_ms: dict[str, float]
+    vector: Vectors | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def best(self) -> float | None:
+        """The highest cosine similarity of a hit to the question; None where the search by vector found none of the hits."""
+        return max((hit.similarity for hit in self.hits if hit.similarity is not None), default=None)
 
 
 def retrieve(reader: Views, embedder: Embedder, query: Query) -> Retrieved:
@@ -94,6 +107,7 @@ def retrieve(reader: Views, embedder: Embedder, query: Query) -> Retrieved:
         hits=_best(view, by_vector, by_text, query, told_apart=told_apart),
         degraded=_degraded(view, query),
         timings_ms={"embed": _ms(began, embedded), "search": _ms(embedded, done), "total": _ms(began, perf_counter())},
+        vector=vector,
     )
 
 
@@ -122,7 +136,7 @@ def _best(view: View, by_vector: list[Candidate], by_text: list[Candidate], quer
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     shown = ranked if told_apart else ranked[: query.k]
     chunks = view.chunks([row for row, _ in shown])
-    hits = (Hit(chunk, score) for chunk, (_, score) in zip(chunks, shown, strict=True))
+    hits = (Hit(chunk, score, dense.get(row)) for chunk, (row, score) in zip(chunks, shown, strict=True))
     return tuple(without_repeats(hits))[: query.k]
 
 

@@ -41,6 +41,8 @@ ROUTES = [
     route("POST", "/v1/answers", "reader", 200, body={"question": "Where is the great copper mine?"}),
     route("GET", "/v1/answers/{identifier}", "reader", 404, "/v1/answers/unknown"),
     route("POST", "/v1/answers/{identifier}/replay", "reader", 404, "/v1/answers/unknown/replay"),
+    route("POST", "/v1/feedback", "reader", 404, body={"answer_id": "unknown", "useful": True}),
+    route("GET", "/v1/feedback", "writer", 200),
     route("POST", "/v1/rebuilds", "admin", 400, body={"embedder": "lost"}),
     route("GET", "/v1/rebuilds", "reader", 200),
     route("GET", "/v1/rebuilds/{number}", "reader", 404, "/v1/rebuilds/99999"),

@@ -1,0 +1,47 @@
+"""Metrics of quality: what people ask and find, what they think of it, and what canaries found."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from math import isnan
+from statistics import fmean
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.platform import Platform
+
+FEEDBACK_OF = timedelta(days=30)
+
+
+class QualityMetrics(Collector):
+    """Looked up when they are asked for. What nothing is known of is left out: it is not zero."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Of this replica's questions, and of everybody's feedback and canaries."""
+        traffic = self._platform.traffic
+        yield CounterMetricFamily("groundwork_queries_logged", "Questions that were kept.", value=traffic.logged)
+        yield CounterMetricFamily("groundwork_queries_dropped", "Questions that could not be kept.", value=traffic.dropped)
+        known = {
+            "groundwork_searches_without_hits_share": ("Share of the last 1,000 searches that found nothing.", traffic.without_hits),
+            "groundwork_answers_not_grounded_share": ("Share of the last 1,000 answers without ground.", traffic.not_grounded),
+            "groundwork_feedback_useful_share": ("Share of answers found useful, of the feedback of 30 days.", self._useful()),
+        } | self._canaries()
+        for name, (text, value) in known.items():
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value=value)
+
+    def _useful(self) -> float | None:
+        now = datetime.now(UTC)
+        return self._platform.store.feedback.useful_share(now - FEEDBACK_OF, now + FEEDBACK_OF)
+
+    def _canaries(self) -> dict[str, tuple[str, float | None]]:
+        run = next(iter(self._platform.store.canary_runs.tail(1)), None)
+        ranks = [rank for rank in run.ranks if not isnan(rank)] if run else []
+        return {
+            "groundwork_canary_mean_reciprocal_rank": ("Of the newest run of canaries.", fmean(ranks) if ranks else None),
+            "groundwork_canaries_measured": ("Canaries that the newest run could measure.", float(len(ranks)) if run else None),
+            "groundwork_canary_run_timestamp_seconds": ("When it was.", run.at.timestamp() if run else None),
+        }
