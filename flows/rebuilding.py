@@ -114,6 +114,11 @@ class Rebuilding:
 
     def _go_on(self, wish: Wish) -> None:
         assert self.rebuild is not None  # noqa: S101 - as `is_under_way` says
+        if self._exam and not self._exam.done():
+            # What comes meanwhile is done at its end: to look what that is reads the whole ledger.
+            self._not_before = monotonic() + LOOK_EVERY_S
+            self._tell("is examined")
+            return
         self.drain.settle()
         began = monotonic()
         caught_up = self.rebuild.step(SECONDS_A_PIECE)

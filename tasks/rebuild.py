@@ -26,6 +26,8 @@ from tasks.reindex import is_due, reindex
 
 FIRST_DOCUMENTS = 8
 MAX_DOCUMENTS = 500
+# So few are done in one go, for so many may come while one looks what is left.
+LAST_STRETCH = 32
 PAUSE_S = 0.05
 # Rows that no index of the new table covers: each piece looks its documents up among them.
 FOLD_EVERY = 5_000
@@ -63,7 +65,9 @@ class Rebuild:
         return self.store.chunk_table(self.tools.generation, self.tools.embedder.dimensions, self.tools.vector_bits)
 
     def step(self, seconds: float) -> bool:
-        """Does some of it, in about so many seconds; whether nothing is left to do: the generation shows what the newest release does.
+        """Does some of it, in about so many seconds, and what is left when that is little.
+
+        Returns whether nothing is left to do: the generation shows what the newest release does.
 
         Raises:
             BatchFailed: a passage breaks the data contract. What is served stays.
@@ -71,11 +75,12 @@ class Rebuild:
         """
         until = monotonic() + seconds
         # It looks again in the same step: with a batch between each two looks it would never come to an end while documents come.
-        while monotonic() < until:
+        while True:
             if not self._todo and not self._look():
                 return self._is_indexed()
             self._take_piece(seconds)
-        return False
+            if monotonic() >= until and len(self._todo) > LAST_STRETCH:
+                return False
 
     def _take_piece(self, seconds: float) -> None:
         """Does as many documents as take about so many seconds."""

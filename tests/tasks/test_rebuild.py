@@ -175,3 +175,16 @@ def test_a_passage_that_breaks_the_contract_stops_it_and_the_live_generation_sta
         rebuild.step(1.0)
     bench.reader.follow()
     assert bench.live == before
+
+
+def test_it_comes_to_an_end_though_a_document_comes_after_each_step_that_has_no_time_left(bench: Bench):
+    for number in range(40):
+        bench.accept(Draft(f"d/{number}", content=f"Report {number} of the ferry.".encode()))
+    bench.drain()
+    rebuild = Rebuild(bench.store, bench.publisher, shorter(bench))
+    for number in range(10):
+        if rebuild.step(0.0):
+            break
+        bench.put(f"new/{number}", f"News {number} from the harbour.")
+    assert number < 9
+    assert rebuild.serve({}).rows == 40 + number
