@@ -14,6 +14,7 @@ from api import (
     audit,
     capacity,
     documents,
+    drift,
     duplicates,
     evaluations,
     feedback,
@@ -67,6 +68,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     freshness.freshness,
     duplicates.duplicates,
     capacity.capacity,
+    drift.drift,
+    drift.picture,
     key_routes.create_key,
     key_routes.list_keys,
     key_routes.revoke_key,
@@ -80,6 +83,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     """The API over one index. Replace any of the three to test it."""
     registry = CollectorRegistry()
     registry.register(health.IndexMetrics(platform))
+    registry.register(drift.DriftMetrics(platform.store))
     registry.register(QualityMetrics(platform))
     monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, registry)
     platform.also_look(monitor.look)

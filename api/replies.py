@@ -401,3 +401,47 @@ class ReplayReply(msgspec.Struct):
     """How many quarantined documents go through the pipeline again."""
 
     replayed: int
+
+
+class MonitorReply(msgspec.Struct):
+    """One monitor: `effect` is the change beside what was expected (of a fall, as a share of the value before), with its 95 % interval.
+
+    `detectable` is the smallest fall that would be seen. Of an alarm: `cause`, the `release` where it began, `runbook` (what to do).
+    """
+
+    name: str
+    state: Literal["ok", "alarm", "unmeasured"]
+    detail: str
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    detectable: float | None = None
+    since: datetime | None = None
+    cause: str | None = None
+    release: int | None = None
+    runbook: str | None = None
+    examples: list[str] = []
+
+
+class BestDayReply(msgspec.Struct):
+    """The best day that is known: the mean value of so many questions then, and of the same ones now."""
+
+    at: datetime
+    release: int
+    value: float
+    now: float
+    questions: int
+
+
+class DriftReply(msgspec.Struct):
+    """Whether retrieval is worse than it was: by how much, since when, and why. `reason` says why nothing is known."""
+
+    worse: bool
+    by: float | None = None
+    since: datetime | None = None
+    cause: str | None = None
+    monitors: list[MonitorReply] = []
+    best: BestDayReply | None = None
+    release: int | None = None
+    checked_at: datetime | None = None
+    reason: str | None = None

@@ -11,8 +11,9 @@ from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
-from flows.alarms import ensure_automation
+from flows.alarms import ensure_automations
 from flows.capacity import capacity
+from flows.drift import drift
 from flows.evaluate import evaluate
 from flows.maintain import maintain
 from flows.rebuild import rebuild
@@ -29,6 +30,7 @@ MAINTAIN_EVERY = timedelta(minutes=15)
 EVALUATE_AT = "30 2 * * *"
 TUNE_AT = "30 3 * * *"
 FORECAST_AT = "30 4 * * *"
+WATCH_AT = "40 * * * *"
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -75,6 +77,13 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             description="Says at how many rows, and when, searches will be slower than the goal; nightly, and whenever you like.",
         ),
         _deployment(
+            drift,
+            name="drift",
+            schedule=Cron(WATCH_AT),
+            tags=["quality"],
+            description="Says whether retrieval is worse than it was, since when and why; hourly, and whenever you like.",
+        ),
+        _deployment(
             rebuild,
             name="rebuild",
             tags=["releases"],
@@ -118,7 +127,7 @@ def main() -> None:
     settings = Settings()
     index_policy(settings.index_policy)  # says at the start what is wrong with it, not in the first maintenance
     wait_for_server(settings.prefect_url)
-    ensure_automation()
+    ensure_automations()
     serve(*deployments(settings), pause_on_shutdown=False, print_starting_message=False)
 
 

@@ -1,9 +1,12 @@
 """The `tune` flow: how much the approximate search finds, and the cheapest settings that find enough."""
 
+from datetime import UTC, datetime
+
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from evals.chart import as_data_uri, as_svg
+from evals.monitors import note_recall
 from evals.recall import Recall
 from evals.tradeoff import draw
 from evals.tune import Checked
@@ -25,6 +28,8 @@ def tune(*, anew: bool = False) -> None:
     store = open_store(settings.index, settings.home, serves=True)
     policy = index_policy(settings.index_policy)
     checked: Checked | None = CHECK_RECALL(store, policy, embedder_for(store.log.live().recipe, settings), anew=anew)
+    if checked:
+        note_recall(store, datetime.now(UTC), checked.live.recall)
     create_markdown_artifact(report(checked, policy.recall_target), key="recall", description="What the approximate search finds")
 
 

@@ -112,8 +112,11 @@ EVALUATIONS = pa.schema(
     ]
 )
 
-# What was forecast, newest last.
-FORECASTS = pa.schema([_required("at", TIME), _required("forecast", pa.string())])
+
+def reports(column: str) -> pa.Schema:
+    """What was found out at some time, as JSON in a column of its own name."""
+    return pa.schema([_required("at", TIME), _required(column, pa.string())])
+
 
 # One waiting write in an inbox object.
 WRITES = pa.schema(

@@ -147,6 +147,21 @@ class View:
         rows = self._dataset.sample(count, columns=[FULL_TEXT_COLUMN, vector_index.COLUMN])
         return rows[FULL_TEXT_COLUMN].to_pylist(), vector_index.as_array(rows[vector_index.COLUMN])
 
+    def embedded(self, chunk_ids: Sequence[str]) -> tuple[list[str], Vectors]:
+        """What was embedded for these passages, and the vectors that are stored of it, shape (passages, dimensions); in no order."""
+        wanted = pc.field("chunk_id").isin(list(chunk_ids))
+        rows = self._dataset.to_table(columns=[FULL_TEXT_COLUMN, vector_index.COLUMN], filter=wanted)
+        return rows[FULL_TEXT_COLUMN].to_pylist(), vector_index.as_array(rows[vector_index.COLUMN])
+
+    def holds(self, chunk_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these passages it has."""
+        rows = self._dataset.to_table(columns=["chunk_id"], filter=pc.field("chunk_id").isin(list(chunk_ids)))
+        return frozenset(rows["chunk_id"].to_pylist())
+
+    def has_word(self, word: str) -> bool:
+        """Whether some passage has a word, as searches by text understand words."""
+        return bool(self.by_text(word, 1, None))
+
     def unindexed_text(self) -> int:
         """Rows that the full-text index does not have: a search by text reads each. Reads statistics: not for each request."""
         names = [index.name for index in self._dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     judge_url: str | None = None
     judge_model: str | None = None
     judge_key: SecretStr | None = None
+    webhook_url: str | None = Field(default=None, description="Is told of alarms, as JSON.")
+    webhook_secret: SecretStr | None = Field(default=None, description="Signs what it is told (Standard Webhooks).")
+    auto_rollback: bool = Field(default=False, description="Goes back when a release is significantly worse.")
     url: str | None = Field(default=None, description="Where the command line finds the API; default: host and port above.")
     key: SecretStr | None = Field(default=None, description="The key the command line uses; default: the admin key's file.")
 

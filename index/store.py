@@ -12,14 +12,15 @@ from index.canaries import Canaries, CanaryRuns
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
 from index.feedback import Feedbacks
-from index.forecasts import Forecasts
 from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
 from index.originals import Originals
+from index.pictures import Pictures
 from index.queries import Queries
 from index.rebuilds import Rebuilt
 from index.releases import Release, ReleaseLog
+from index.reports import Reports
 from index.search import Reader, View
 from index.vectors import HALF_PRECISION
 
@@ -35,7 +36,10 @@ class Store:
     ledger: Ledger
     log: ReleaseLog
     evaluations: Evaluations
-    forecasts: Forecasts
+    forecasts: Reports
+    drift: Reports
+    recalls: Reports
+    pictures: Pictures
     answers: Answers
     feedback: Feedbacks
     queries: Queries
@@ -103,7 +107,10 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             ledger=Ledger(db),
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
-            forecasts=Forecasts(db),
+            forecasts=Reports(db, "forecasts", "forecast"),
+            drift=Reports(db, "drift", "report"),
+            recalls=Reports(db, "recalls", "recall"),
+            pictures=Pictures(folder / "pictures"),
             answers=Answers(folder / "answers"),
             feedback=Feedbacks(db),
             queries=Queries(db),
