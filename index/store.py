@@ -11,6 +11,7 @@ from index.answers import Answers
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
 from index.forecasts import Forecasts
+from index.golden_sets import GoldenSets
 from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
@@ -32,6 +33,7 @@ class Store:
     ledger: Ledger
     log: ReleaseLog
     evaluations: Evaluations
+    golden: GoldenSets
     forecasts: Forecasts
     answers: Answers
     index_cache: int
@@ -96,6 +98,7 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             ledger=Ledger(db),
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
+            golden=GoldenSets(db),
             forecasts=Forecasts(db),
             answers=Answers(folder / "answers"),
             index_cache=tables.SERVING_CACHE if serves else tables.INDEX_CACHE,
