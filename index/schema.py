@@ -152,3 +152,69 @@ WRITES = pa.schema(
         _required("accepted_at", TIME),
     ]
 )
+
+# A question that somebody asked; `key` is the id of the key. Vectors of several generations may stand side by side.
+QUERIES = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("at", TIME),
+        _required("text", pa.string()),
+        pa.field("vector", pa.list_(pa.float16())),
+        pa.field("embedder", pa.string()),
+        _required("mode", pa.string()),
+        _required("release", pa.int64()),
+        _required("k", pa.int32()),
+        _required("filtered", pa.bool_()),
+        _required("hits", pa.int32()),
+        pa.field("best", pa.float32()),
+        _required("scores", pa.list_(pa.float32())),
+        _required("doc_ids", pa.list_(pa.string())),
+        _required("kind", pa.string()),
+        pa.field("grounded", pa.bool_()),
+        pa.field("answer_id", pa.string()),
+        pa.field("language", pa.string()),
+        _required("tokens", pa.int32()),
+        _required("unknown", pa.float32()),
+        _required("key", pa.string()),
+    ]
+)
+
+# The last word of a key on an answer; `id` is made of both.
+FEEDBACK = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("answer_id", pa.string()),
+        _required("at", TIME),
+        _required("useful", pa.bool_()),
+        pa.field("comment", pa.string()),
+        _required("key", pa.string()),
+        _required("release", pa.int64()),
+    ]
+)
+
+# Self-made questions; one with a `birth_rank` of 0 did not find its passage when it was made, and is not asked.
+CANARIES = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("at", TIME),
+        _required("question", pa.string()),
+        _required("doc_id", pa.string()),
+        _required("quote", pa.string()),
+        _required("kind", pa.string()),
+        _required("text_hash", pa.string()),
+        _required("birth_rank", pa.float32()),
+        _required("birth_release", pa.int64()),
+    ]
+)
+
+# What canaries found, run by run: lists of the same length.
+CANARY_RUNS = pa.schema(
+    [
+        _required("at", TIME),
+        _required("release", pa.int64()),
+        _required("canaries", pa.list_(pa.string())),
+        _required("ranks", pa.list_(pa.float32())),
+        _required("best", pa.list_(pa.float32())),
+        _required("cpu_s", pa.float32()),
+    ]
+)
