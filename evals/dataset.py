@@ -19,7 +19,7 @@ SAMPLE_SEED = 20_260_101
 def load(
     name: str = DEFAULT, stored: GoldenSets | None = None, part: Part | None = None, folder: Path = FOLDER
 ) -> tuple[GoldenQuestion, ...]:
-    """The questions of one golden set, or of one `part` of it; `NotFound` when there is none with this name, `BadRequest` for an empty part.
+    """The questions of a golden set, or of one `part` of it. `NotFound` when there is none with this name, `BadRequest` for an empty part.
 
     Without `stored` only the packaged sets are known; with it a set of the index goes before a packaged one of its name.
     """

@@ -80,7 +80,7 @@ def examine(store: Store, live: Release, candidate: Release, live_tools: Tools, 
     findings = [documents(shown, stored), *examined(there.view, there.embedder)]
     if live_tools.chunker.fingerprint == tools.chunker.fingerprint:
         findings.append(passages(shown, stored))
-    golden = judged(*(_golden(store, reader, side) for side in (there, here)))
+    golden = judged(_golden(store, reader, there), _golden(store, reader, here))
     known, speed = _known_items(here, there)
     findings += [speed, *_recall(store, there, recall_target)]
     return Report(overall(golden, known), findings, {"golden questions": golden, "known items": known})
