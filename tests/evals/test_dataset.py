@@ -66,6 +66,19 @@ def test_two_questions_with_one_id_are_refused(tmp_path):
         dataset.load(folder=tmp_path)
 
 
+def test_a_set_of_the_index_goes_first_and_a_part_of_it_can_be_asked_for(library):
+    stored = library.store.golden
+    parts = {"a": "development", "b": "held_out", "c": "held_out"}
+    stored.put("default", [GoldenQuestion(name, "Why?", (), None, part) for name, part in parts.items()])
+    stored.propose("default", [GoldenQuestion("p", "Why?", (), None, "held_out")])
+    assert [asked.id for asked in dataset.load("default", stored)] == ["a", "b", "c"]
+    assert [asked.id for asked in dataset.load("default", stored, "held_out")] == ["b", "c"]
+    assert len(dataset.load("default")) >= 60
+    stored.put("small", [GoldenQuestion("a", "Why?", (), None, "held_out")])
+    with pytest.raises(BadRequest, match="no question in its development part"):
+        dataset.load("small", stored, "development")
+
+
 def test_a_sample_is_the_same_each_time_and_keeps_the_order():
     questions = dataset.load()
     sample = dataset.sample(questions, 10)
