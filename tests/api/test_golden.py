@@ -113,10 +113,8 @@ def test_stale_questions_are_told_with_their_reason(api, name):
 def waiting(api: RunningApi, name: str) -> str:
     """A set with two proposals."""
     found = (Passage("mine", "The great copper mine is in Falun."),)
-    questions = [
-        GoldenQuestion(each, f"What about {each}?", (), None, note="why", origin="query_log", found=found) for each in ("p1", "p2")
-    ]
-    api.store.golden.propose(name, questions)
+    for each in ("p1", "p2"):
+        api.store.golden.propose(name, [GoldenQuestion(each, f"What about {each}?", (), None, note="why", found=found)])
     return name
 
 
@@ -163,10 +161,11 @@ def test_proposals_come_from_feedback_with_what_a_search_finds(api, name):
     made = {"search": {}, "generator": "x", "prompt": None, "answer": "?", "grounded": True, "degraded": [], "citations": []}
     api.store.answers.write(AnswerRecord(identifier, "2026-01-01", "key", **facts, **made))
     api.store.feedback.write(Feedback(identifier, api.store.log.live().created_at, useful=False, comment=None, key="k", release=1))
-    reply = api.post(f"/v1/golden/{name}/proposals", {"limit": 1})
-    assert (reply.status, reply.json) == (201, {"proposed": 1, "waiting": 1})
-    [proposal] = api.get(f"/v1/golden/{name}/proposals").json["items"]
-    assert (proposal["question"], proposal["origin"]) == ("Where was copper dug?", "feedback")
+    reply = api.post(f"/v1/golden/{name}/proposals", {"limit": 200})
+    items = api.get(f"/v1/golden/{name}/proposals").json["items"]
+    assert (reply.status, reply.json) == (201, {"proposed": len(items), "waiting": len(items)})
+    [proposal] = [each for each in items if each["question"] == "Where was copper dug?"]
+    assert proposal["origin"] == "feedback"
     assert any("copper mine is in Falun" in each["quote"] for each in proposal["found"])
     refused = api.post("/v1/golden/default/proposals")
     assert (refused.status, "take the place of all of it" in refused.detail) == (409, True)

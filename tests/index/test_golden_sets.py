@@ -116,7 +116,6 @@ def test_of_two_who_decide_at_once_one_is_told(sets):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told)[-1] in ("accepted", "rejected", "conflict")
     assert told.count("conflict") == 1
     assert sets.get("mine", "p").state in told
 
