@@ -123,7 +123,7 @@ class EvaluationRequest(Request, kw_only=True):
     """What to evaluate: a release (default: live) on a golden set, all of it or a random sample."""
 
     release: ReleaseNumber | None = None
-    dataset: Annotated[str, Meta(max_length=100, pattern="^[a-z0-9_-]+$")] = "default"
+    dataset: Annotated[str, Meta(max_length=64, pattern="^[a-z0-9_-]+$")] = "default"
     sample: Annotated[int, Meta(ge=1, le=100_000)] | None = None
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from evals.dataset import GoldenQuestion
 from index.errors import GroundworkError
+from index.golden import GoldenQuestion
 
 ABSTENTION = "abstention_accuracy"
 BUDGET_S = 1_800.0

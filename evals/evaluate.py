@@ -8,13 +8,15 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from evals import dataset, intervals, judge, ranking
 from evals.answers import ABSTENTION, Ask, Attempt, ask_all
-from evals.dataset import GoldenQuestion, Relevance
 from evals.judge import Judge, Verdict, Verdicts
 from index.embedder import Embedder
 from index.errors import Conflict
 from index.evaluations import Evaluation, Score
+from index.golden import GoldenQuestion, Part
+from index.golden_sets import GoldenSets
 from index.releases import Release
 from index.search import Reader, View
+from tasks.golden import Relevance, resolve
 from tasks.retrieve import Hit, Query, retrieve
 
 P = ParamSpec("P")
@@ -34,12 +36,17 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be evaluated. `release` None is the live one; `sample` None asks all questions."""
+    """What is to be evaluated. `release` None is the live one; `sample` None asks all questions, `part` None both parts.
+
+    `golden`: the sets of the index; without it only packaged ones are known.
+    """
 
     id: str
     release: int | None = None
     dataset: str = dataset.DEFAULT
     sample: int | None = None
+    part: Part | None = None
+    golden: GoldenSets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +124,9 @@ def check_embedder(release: Release, embedder: Embedder) -> None:
 
 def resolve_questions(view: View, request: Request) -> tuple[Case, ...]:
     """The questions asked for, with the chunks of the release that answer them."""
-    questions = dataset.sample(dataset.load(request.dataset), request.sample)
+    questions = dataset.sample(dataset.load(request.dataset, request.golden, request.part), request.sample)
     chunks_of = cache(view.chunks_of)
-    return tuple(Case(question, dataset.resolve(question, chunks_of)) for question in questions)
+    return tuple(Case(question, resolve(question, chunks_of)) for question in questions)
 
 
 def retrieve_passages(reader: Reader, embedder: Embedder, release: int, cases: Sequence[Case], progress: Progress) -> Found:

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from evals.causes import Loss, first_bad
-from evals.dataset import GoldenQuestion, Passage, Relevance, resolve
 from index.embedder import Embedder
+from index.golden import GoldenQuestion, Passage
 from index.releases import Release
 from index.search import Reader, View
+from tasks.golden import Relevance, resolve
 from tasks.retrieve import Hit, Query, retrieve
 
 # More say no more, and each takes some searches.

@@ -9,13 +9,13 @@ from typing import Any
 from evals import history
 from evals.alarms import Check, Status, checked, from_json
 from evals.causes import Diagnosis, diagnosed
-from evals.dataset import Passage
 from evals.drift import Rule
 from evals.forensics import HALF, Known, Scene
 from evals.history import Course, Measured
 from evals.intervals import Interval
 from evals.watch import CANARIES, CANARY_PASSAGES, GOLDEN, GOLDEN_PASSAGES, RECALL, Facts, explained, readings, words_of_today
 from index.embedder import Embedder
+from index.golden import Passage
 from index.search import Reader, View
 from index.store import Store
 

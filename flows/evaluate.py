@@ -118,10 +118,10 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     reader = store.reader()
     number = reader.view(release).release.number
     store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
-    sample_of(load(dataset), sample)  # a wrong name or size fails here, before the model is loaded
+    sample_of(load(dataset, store.golden), sample)  # a wrong name or size fails here, before the model is loaded
     print(f"evaluating release {number} on the golden set {dataset!r}")
     embedder = as_task_run(load_embedder, store.log.get(number))
-    request = Request(str(current_run.id), number, dataset, sample)
+    request = Request(str(current_run.id), number, dataset, sample, golden=store.golden)
     ask = asker(reader, embedder, generators(settings, embedder), number)
     evaluation = evaluate_release(reader, embedder, request, Progress(), ask, judge(settings), as_task_run)
     verdict = as_task_run(conclude, store, evaluation)

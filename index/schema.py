@@ -118,6 +118,28 @@ def reports(column: str) -> pa.Schema:
     return pa.schema([_required("at", TIME), _required(column, pa.string())])
 
 
+_PASSAGES = pa.list_(pa.struct([_required("doc_id", pa.string()), _required("quote", pa.string())]))
+
+# Golden questions of all sets; the key is the set's name, a slash and the question's id.
+GOLDEN = pa.schema(
+    [
+        _required("key", pa.string()),
+        _required("name", pa.string()),
+        _required("id", pa.string()),
+        _required("question", pa.string()),
+        _required("passages", _PASSAGES),
+        pa.field("reference", pa.string()),
+        _required("part", pa.string()),
+        _required("origin", pa.string()),
+        _required("state", pa.string()),
+        _required("note", pa.string()),
+        pa.field("added_at", TIME),
+        _required("by", pa.string()),
+        _required("found", _PASSAGES),
+    ]
+)
+
+
 # One waiting write in an inbox object.
 WRITES = pa.schema(
     [

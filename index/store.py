@@ -12,6 +12,7 @@ from index.canaries import Canaries, CanaryRuns
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
 from index.feedback import Feedbacks
+from index.golden_sets import GoldenSets
 from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
@@ -40,6 +41,7 @@ class Store:
     drift: Reports
     recalls: Reports
     pictures: Pictures
+    golden: GoldenSets
     answers: Answers
     feedback: Feedbacks
     queries: Queries
@@ -111,6 +113,7 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             drift=Reports(db, "drift", "report"),
             recalls=Reports(db, "recalls", "recall"),
             pictures=Pictures(folder / "pictures"),
+            golden=GoldenSets(db),
             answers=Answers(folder / "answers"),
             feedback=Feedbacks(db),
             queries=Queries(db),

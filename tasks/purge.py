@@ -30,7 +30,7 @@ class Purged:
         releases: that can't be served any more: they held its bytes, or shared files with those that did.
         originals: of its revisions; one that another document has too stays.
         shared: how many stayed for that.
-        answers, evaluations: records that were removed, and reports that it was taken out of.
+        answers, evaluations, golden: records that were removed, and reports and golden questions that it was taken out of.
         queries, comments: that had words of it in them, and were forgotten; whose they were is not known, so they go.
         canaries: questions that were made from it, and were forgotten.
         searched: what was looked for afterwards in all files of the home, and where it was found.
@@ -42,6 +42,7 @@ class Purged:
     shared: int
     answers: int
     evaluations: int
+    golden: int
     queries: int
     comments: int
     canaries: int
@@ -104,9 +105,11 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     for digest in (hashes - shared) | (store.originals.hashes() - store.ledger.content_hashes()):
         store.originals.drop(digest)
     answers, evaluations = store.answers.drop_of([doc_id]), store.evaluations.forget(doc_id)
+    golden = store.golden.forget(doc_id)
     said = store.queries.forget(strings), store.feedback.forget(strings), store.canaries.forget(doc_id)
+    store.drift.forget(strings)
     found = search(home, strings)
-    purged = Purged(doc_id, numbers, len(hashes - shared), len(shared), answers, evaluations, *said, found)
+    purged = Purged(doc_id, numbers, len(hashes - shared), len(shared), answers, evaluations, golden, *said, found)
     store.log.append("purged", 0, BY, detail=purged.as_json() | {"asked": asked.seq})
     told = f"still in {', '.join(found.found[:5])}" if found.found else "no file has any of them"
     _log.info("%r was purged: %d strings of it were looked for in %d files, %s", doc_id, found.strings, found.files, told)

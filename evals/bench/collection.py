@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evals import dataset
-from evals.dataset import GoldenQuestion, Passage
 from index.documents import Draft
 from index.errors import Misconfigured
+from index.golden import GoldenQuestion, Passage
 from tasks.discover import SampleSource
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels.tsv"

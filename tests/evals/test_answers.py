@@ -1,6 +1,6 @@
 from evals.answers import AnsweredQuestion, Ask, ask_all
-from evals.dataset import GoldenQuestion, Passage
 from index.errors import Unavailable
+from index.golden import GoldenQuestion, Passage
 
 ANSWERABLE = GoldenQuestion("yes", "Who?", (Passage("d", "Ada"),), None)
 UNANSWERABLE = GoldenQuestion("no", "What of the moon?", (), None)

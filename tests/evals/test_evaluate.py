@@ -8,6 +8,7 @@ from evals import dataset
 from evals.answers import AnsweredQuestion
 from evals.evaluate import Request, evaluate
 from index.errors import BadRequest, Conflict, NotFound, Unavailable
+from index.golden import GoldenQuestion, Passage
 from tasks.retrieve import Query, retrieve
 from tests.fakes import HashingEmbedder
 
@@ -56,6 +57,19 @@ def test_stale_questions_are_reported_and_left_out(library):
     assert evaluation.scores[0].measured == len(measured) < evaluation.scores[0].of
     others = [row for row in evaluation.questions if row["answerable"] and row not in measured]
     assert all("is not in this release" in row["stale"][0] or "no longer says" in row["stale"][0] for row in others)
+
+
+def test_a_set_of_the_index_is_asked_and_whole_documents_answer(library):
+    library.release({"mine": "The great copper mine is in Falun.", "other": "The ferry leaves at nine."})
+    quoted = GoldenQuestion("a", "Where is the copper mine?", (Passage("mine", "in Falun"),), None, "development")
+    whole = GoldenQuestion("b", "When does the ferry leave?", (Passage("other", ""),), None, "held_out")
+    gone = GoldenQuestion("c", "What is gone?", (Passage("gone", ""),), None, "held_out")
+    library.store.golden.put("mine", [quoted, whole, gone])
+    library.store.golden.propose("mine", [GoldenQuestion("p", "What else?", (), None)])
+    evaluation = evaluate(library.store.reader(), library.embedder, Request("e", dataset="mine", golden=library.store.golden))
+    assert [(row["id"], row["metrics"].get("recall@10")) for row in evaluation.questions] == [("a", 1.0), ("b", 1.0), ("c", None)]
+    held_out = Request("e", dataset="mine", part="held_out", golden=library.store.golden)
+    assert [row["id"] for row in evaluate(library.store.reader(), library.embedder, held_out).questions] == ["b", "c"]
 
 
 def test_a_release_without_rows_measures_nothing(library):
