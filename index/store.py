@@ -10,6 +10,7 @@ from index import tables
 from index.answers import Answers
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
+from index.exams import Exams
 from index.forecasts import Forecasts
 from index.inbox import Inbox, Limits
 from index.lease import Lease
@@ -19,6 +20,7 @@ from index.rebuilds import Rebuilt
 from index.releases import Release, ReleaseLog
 from index.search import Reader, View
 from index.vectors import HALF_PRECISION
+from index.verdicts import VerdictCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Store:
     log: ReleaseLog
     evaluations: Evaluations
     forecasts: Forecasts
+    exams: Exams
+    verdicts: VerdictCache
     answers: Answers
     index_cache: int
 
@@ -97,6 +101,8 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
             forecasts=Forecasts(db),
+            exams=Exams(db),
+            verdicts=VerdictCache(folder / "verdicts" / "verdicts.sqlite"),
             answers=Answers(folder / "answers"),
             index_cache=tables.SERVING_CACHE if serves else tables.INDEX_CACHE,
         )
