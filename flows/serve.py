@@ -14,6 +14,7 @@ from prefect.schedules import Cron, Interval
 from flows.alarms import ensure_automation
 from flows.capacity import capacity
 from flows.evaluate import evaluate
+from flows.exam import exam
 from flows.maintain import maintain
 from flows.rebuild import rebuild
 from flows.rollback import rollback
@@ -29,6 +30,7 @@ MAINTAIN_EVERY = timedelta(minutes=15)
 EVALUATE_AT = "30 2 * * *"
 TUNE_AT = "30 3 * * *"
 FORECAST_AT = "30 4 * * *"
+EXAMINE_AT = "30 1 * * 0"
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -52,6 +54,13 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Cron(EVALUATE_AT),
             tags=["quality"],
             description="Scores a release on golden questions; nightly, and whenever you like.",
+        ),
+        _deployment(
+            exam,
+            name="exam",
+            schedule=Cron(EXAMINE_AT),
+            tags=["quality"],
+            description="Examines the judge on planted pairs; each Sunday, and whenever you like.",
         ),
         _deployment(
             maintain,

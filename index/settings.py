@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     judge_url: str | None = None
     judge_model: str | None = None
     judge_key: SecretStr | None = None
+    judge_budget: Path | None = Field(default=None, description="A TOML file that says what a judge may use up.")
     url: str | None = Field(default=None, description="Where the command line finds the API; default: host and port above.")
     key: SecretStr | None = Field(default=None, description="The key the command line uses; default: the admin key's file.")
 
