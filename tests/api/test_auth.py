@@ -56,6 +56,8 @@ ROUTES = [
     route("POST", "/v1/evaluations", "writer", 404, body={"release": 99999}),
     route("GET", "/v1/evaluations", "reader", 200),
     route("GET", "/v1/evaluations/{identifier}", "reader", 503, f"/v1/evaluations/{NOBODY}"),
+    route("GET", "/v1/judge", "reader", 200),
+    route("POST", "/v1/judge/exam", "admin", 409),
     route("POST", "/v1/plans", "writer", 400, body={}),
     route("GET", "/v1/freshness", "reader", 200),
     route("GET", "/v1/duplicates", "admin", 200),
