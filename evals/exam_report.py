@@ -38,7 +38,7 @@ def markdown(standing: Standing) -> str:
         *((f"accuracy, {name}", part) for name, part in told["by_kind"].items()),
     ]
     table = ["| | value | 95 % interval | decisions |", "|:--|--:|:--|--:|", *(_row(name, figure) for name, figure in rows)]
-    failed = [f"{_inline(reason)}: {count} times" for reason, count in told["unmeasured"].items()]
+    failed = [f"{reason}: {count} times" for reason, count in told["unmeasured"].items()]
     parts = [section(standing), "\n".join(table), f"{_position(told['position'])} {_cost(told)}"]
     return "\n\n".join([*parts, *(["### No usable reply", _list(failed)] if failed else [])]) + "\n"
 

@@ -104,7 +104,7 @@ def test_a_judge_is_examined_before_its_first_use_and_not_again_until_that_is_du
 
 
 def test_a_good_judge_that_changes_is_caught_at_the_next_exam_and_its_old_verdicts_are_not_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(planted, "pairs", lambda: QUARTER)
+    monkeypatch.setattr(planted, "pairs", lambda: SIXTH)
     store = open_store(str(tmp_path / "index"), tmp_path)
     with ScriptedJudge() as endpoint:
         judge = endpoint.judge()
@@ -118,7 +118,7 @@ def test_a_good_judge_that_changes_is_caught_at_the_next_exam_and_its_old_verdic
     assert exam.as_it_behaves(store, judge).since == found.exam.at.isoformat()
 
 
-QUARTER = planted.pairs()[::4]
+SIXTH = planted.pairs()[::6]
 
 
 @pytest.mark.parametrize(
