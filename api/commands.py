@@ -164,6 +164,18 @@ def evaluate(
 
 
 @app.command
+def judge(
+    *,
+    exam: Annotated[bool, Parameter(negative=(), help="Start an exam of it (admin); it costs some 400 calls.")] = False,
+    session: Here,
+) -> Outcome:
+    """Show which LLM judges answers, and whether its scores count; --exam examines it."""
+    if exam:
+        return Outcome(session.client.post("/v1/judge/exam", {}), terminal.started_exam)
+    return Outcome(session.client.get("/v1/judge"), terminal.judge)
+
+
+@app.command
 def releases(*, limit: int = 20, session: Here) -> Outcome:
     """List releases, newest first."""
     return Outcome(session.client.get("/v1/releases", limit=limit), terminal.releases)

@@ -235,6 +235,26 @@ class EvaluationReply(msgspec.Struct):
     url: str
 
 
+JudgeState = Literal["none", "unexamined", "unqualified", "qualified"]
+
+
+class JudgeReply(msgspec.Struct):
+    """The LLM that scores answers. Decisions may rest on its scores while `counts`; `reasons` say why not.
+
+    `changed` says how it behaved otherwise in its last exam (`examined_at`) than in the one before; `exam` has the numbers.
+    """
+
+    model: str | None
+    endpoint: str | None
+    state: JudgeState
+    counts: bool
+    reasons: list[str]
+    prompts: str | None = None
+    examined_at: datetime | None = None
+    changed: str | None = None
+    exam: dict[str, Any] | None = None
+
+
 class FoldedReply(msgspec.Struct):
     """A canonical document, and how many others say the same."""
 

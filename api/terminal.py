@@ -230,6 +230,23 @@ def started(terminal: Terminal, reply: Json) -> None:
     terminal.line(f"Started evaluation {reply['id']}" + (f": {reply['url']}" if reply.get("url") else ""))
 
 
+def started_exam(terminal: Terminal, reply: Json) -> None:
+    """An exam of the judge that goes on elsewhere."""
+    terminal.line(f"Started exam {reply['id']}" + (f": {reply['url']}" if reply.get("url") else ""))
+
+
+def judge(terminal: Terminal, reply: Json) -> None:
+    """Which LLM judges answers, whether its scores count, and what its last exam came to."""
+    facts = {"judge": reply["model"], "at": reply["endpoint"], "state": reply["state"], "because": "; ".join(reply["reasons"])}
+    facts |= {"examined": reply.get("examined_at"), "changed": reply.get("changed")}
+    terminal.facts((name, value) for name, value in facts.items() if value)
+    if told := reply.get("exam"):
+        rows = [(name, told[name]["value"], _interval(told[name]), told[name]["of"]) for name in ("accuracy", "kappa", "repeatability")]
+        rows += [("position bias", told["position"]["bias"], None, told["position"]["of"])]
+        rows += [("coverage", told["coverage"], None, told["asked"])]
+        terminal.table(("figure", "value", "95 % interval", "of"), rows, right=("value", "95 % interval", "of"))
+
+
 def evaluation(terminal: Terminal, reply: Json) -> None:
     """The scores of one evaluation with their 95 % intervals."""
     terminal.line(f"Evaluation {reply['id']} of release {reply['release']}: {reply['state']}")
@@ -238,6 +255,12 @@ def evaluation(terminal: Terminal, reply: Json) -> None:
     rows = [(each["metric"], each["value"], _interval(each), f"{each['measured']}/{each['of']}") for each in reply.get("scores") or []]
     if rows:
         terminal.table(("metric", "value", "95 % interval", "questions"), rows, right=("value", "95 % interval", "questions"))
+    notes: dict[str, list[str]] = {}
+    for each in reply.get("scores") or []:
+        if each.get("note"):
+            notes.setdefault(each["note"], []).append(each["metric"])
+    for note, metrics in notes.items():
+        terminal.line(f"{', '.join(metrics)}: shown, but nothing rests on it ({note}).")
 
 
 def rebuild(terminal: Terminal, reply: Json) -> None:

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evals import chart, judge, ranking
+from evals import chart, exam_report, judge, ranking
 from evals.answers import ABSTENTION
 from evals.ranking import NDCG
 from index.evaluations import Evaluation, Score
+from index.exams import Standing
 
 WORST = 5
 SHOWN_HITS = 3
@@ -22,20 +23,25 @@ MEANINGS = {
     ABSTENTION: "Is there an answer when the documents hold one, and only then?",
     judge.FAITHFULNESS: "RAGAS, by the judge: does the answer say only what the passages say?",
     judge.ANSWER_RELEVANCY: "RAGAS, by the judge: does the answer answer the question?",
+    judge.LLM_CONTEXT_PRECISION: "RAGAS, by the judge: do the passages that help come first?",
+    judge.LLM_CONTEXT_RECALL: "RAGAS, by the judge: which share of the reference answer do the passages bear out?",
+    judge.FACTUAL_CORRECTNESS: "RAGAS, by the judge: do the answer and the reference answer say the same? (F1 of their claims)",
 }
 
 
-def markdown(evaluation: Evaluation, earlier: Sequence[Evaluation] = (), verdict: str = "") -> str:
+def markdown(evaluation: Evaluation, earlier: Sequence[Evaluation] = (), verdict: str = "", standing: Standing | None = None) -> str:
     """The whole report.
 
     Args:
         evaluation: the one to report, with its questions.
         earlier: others, for the chart of scores over releases.
         verdict: whether the release is proven by it, and why.
+        standing: what the scores of its judge are worth.
     """
     sections = [
         _head(evaluation, verdict),
         _scores(evaluation.scores),
+        exam_report.section(standing) if standing else "",
         _answered(evaluation.questions),
         _picture(evaluation, earlier),
         _worst(evaluation.questions),
@@ -58,7 +64,7 @@ def _scores(scores: Sequence[Score]) -> str:
 
 
 def _score_line(score: Score) -> str:
-    meaning = MEANINGS.get(score.metric, "")
+    meaning = MEANINGS.get(score.metric, "") + (" **Gates nothing.**" if score.note else "")
     if score.value is None:
         return f"| **{score.metric}** | – | | unmeasured | 0 of {score.of} | {meaning} |"
     interval = f"{score.low:.3f} – {score.high:.3f}"

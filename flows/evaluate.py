@@ -14,8 +14,9 @@ from prefect.runtime import flow_run as current_run
 from prefect.states import Completed
 from pydantic import SecretStr
 
-from evals import report
+from evals import exam, report
 from evals.answers import AnsweredQuestion, Ask
+from evals.budget import Budget
 from evals.dataset import DEFAULT, load
 from evals.dataset import sample as sample_of
 from evals.evaluate import Request
@@ -25,6 +26,8 @@ from evals.prove import prove
 from evals.ranking import NDCG
 from index.embedder import Embedder, embedder_for
 from index.evaluations import Evaluation
+from index.exams import Standing
+from index.overrides import overridden
 from index.releases import Release
 from index.search import Reader
 from index.settings import Settings
@@ -123,8 +126,10 @@ def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | N
     embedder = as_task_run(load_embedder, store.log.get(number))
     request = Request(str(current_run.id), number, dataset, sample, golden=store.golden)
     ask = asker(reader, embedder, generators(settings, embedder), number)
-    evaluation = evaluate_release(reader, embedder, request, Progress(), ask, judge(settings), as_task_run)
-    verdict = as_task_run(conclude, store, evaluation)
+    progress = Progress()
+    judged_by, standing = examined_judge(settings, store, embedder, progress)
+    evaluation = evaluate_release(reader, embedder, request, progress, ask, judged_by, as_task_run)
+    verdict = as_task_run(conclude, store, exam.marked(evaluation, standing), standing)
     print(verdict)
     ndcg = evaluation.score(NDCG)
     value = f"{ndcg.value:.3f}" if ndcg and ndcg.value is not None else "unmeasured"
@@ -136,13 +141,13 @@ def load_embedder(release: Release) -> Embedder:
     return embedder_for(release.recipe, Settings())
 
 
-def conclude(store: Store, evaluation: Evaluation) -> str:
+def conclude(store: Store, evaluation: Evaluation, standing: Standing | None = None) -> str:
     """Stores the evaluation, proves the release if it holds, and shows the report; returns the verdict."""
     earlier = store.evaluations.all()
     store.evaluations.write(evaluation)
     proof = prove(store, evaluation)
     verdict = f"Release {evaluation.release} is {'proven' if proof.proven else 'not proven'}: {proof.reason}."
-    markdown = report.markdown(evaluation, earlier, verdict)
+    markdown = report.markdown(evaluation, earlier, verdict, standing)
     create_markdown_artifact(markdown, key=ARTIFACT, description=f"Release {evaluation.release} on {evaluation.dataset}")
     return verdict
 
@@ -165,11 +170,22 @@ def generators(settings: Settings, embedder: Embedder) -> list[Generator]:
     return [ChatGenerator(Endpoint(settings.llm_url, settings.llm_model, _secret(settings.llm_key) or "none")), extractive]
 
 
-def judge(settings: Settings) -> Judge | None:
-    """The configured judge, if there is one."""
+def judge(settings: Settings, store: Store | None = None) -> Judge | None:
+    """The configured judge, if there is one; its verdicts are kept in the store."""
     if not (settings.judge_url and settings.judge_model):
         return None
-    return Judge(settings.judge_url, settings.judge_model, _secret(settings.judge_key))
+    budget = overridden(Budget, settings.judge_budget, "GROUNDWORK_JUDGE_BUDGET")
+    return Judge(settings.judge_url, settings.judge_model, _secret(settings.judge_key), budget, store.verdicts if store else None)
+
+
+def examined_judge(settings: Settings, store: Store, embedder: Embedder, progress: Progress) -> tuple[Judge | None, Standing | None]:
+    """The judge as it behaves now, and what its scores are worth; it is examined first when that is due."""
+    judged_by = judge(settings, store)
+    if judged_by is None:
+        return None, None
+    standing = as_task_run(exam.examined, store, judged_by, embedder, lambda done, of: progress("examining the judge", done, of))
+    print(f"the judge {judged_by.model} is {standing.state}" + (f": {'; '.join(standing.reasons)}" if standing.reasons else ""))
+    return exam.as_it_behaves(store, judged_by), standing
 
 
 def _secret(value: SecretStr | None) -> str:

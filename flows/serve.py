@@ -15,6 +15,7 @@ from flows.alarms import ensure_automations
 from flows.capacity import capacity
 from flows.drift import drift
 from flows.evaluate import evaluate
+from flows.exam import exam
 from flows.maintain import maintain
 from flows.rebuild import rebuild
 from flows.rollback import rollback
@@ -31,6 +32,7 @@ EVALUATE_AT = "30 2 * * *"
 TUNE_AT = "30 3 * * *"
 FORECAST_AT = "30 4 * * *"
 WATCH_AT = "40 * * * *"
+EXAMINE_AT = "30 1 * * 0"
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -54,6 +56,13 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Cron(EVALUATE_AT),
             tags=["quality"],
             description="Scores a release on golden questions; nightly, and whenever you like.",
+        ),
+        _deployment(
+            exam,
+            name="exam",
+            schedule=Cron(EXAMINE_AT),
+            tags=["quality"],
+            description="Examines the judge on planted pairs; each Sunday, and whenever you like.",
         ),
         _deployment(
             maintain,

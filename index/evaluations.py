@@ -16,7 +16,10 @@ from index import schema, tables
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric over a golden set: mean and 95 % interval of the questions that could be measured."""
+    """One metric over a golden set: mean and 95 % interval of the questions that could be measured.
+
+    A score with a `note` is shown with it, and gates nothing.
+    """
 
     metric: str
     value: float | None
@@ -24,6 +27,7 @@ class Score:
     high: float | None
     measured: int
     of: int
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ def as_json(scores: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 def _score_row(score: Score) -> dict[str, Any]:
-    return {name: getattr(score, name) for name in Score.__slots__}
+    row = {name: getattr(score, name) for name in Score.__slots__}
+    return row if score.note else {name: value for name, value in row.items() if name != "note"}
 
 
 def _evaluation(row: dict[str, Any]) -> Evaluation:

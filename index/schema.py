@@ -140,6 +140,22 @@ GOLDEN = pa.schema(
 )
 
 
+# What judges came to when they were examined; lists and mappings as JSON.
+EXAMS = pa.schema(
+    [
+        _required("at", TIME),
+        _required("model", pa.string()),
+        _required("endpoint", pa.string()),
+        _required("prompts", pa.string()),
+        _required("qualified", pa.bool_()),
+        _required("reasons", pa.string()),
+        pa.field("interrupted", pa.string()),
+        pa.field("changed", pa.string()),
+        _required("figures", pa.string()),
+        _required("decisions", pa.string()),
+    ]
+)
+
 # One waiting write in an inbox object.
 WRITES = pa.schema(
     [

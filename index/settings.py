@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(default=None, description="Is told of alarms, as JSON.")
     webhook_secret: SecretStr | None = Field(default=None, description="Signs what it is told (Standard Webhooks).")
     auto_rollback: bool = Field(default=False, description="Goes back when a release is significantly worse.")
+    judge_budget: Path | None = Field(default=None, description="A TOML file that says what a judge may use up.")
     url: str | None = Field(default=None, description="Where the command line finds the API; default: host and port above.")
     key: SecretStr | None = Field(default=None, description="The key the command line uses; default: the admin key's file.")
 

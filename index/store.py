@@ -11,6 +11,7 @@ from index.answers import Answers
 from index.canaries import Canaries, CanaryRuns
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
+from index.exams import Exams
 from index.feedback import Feedbacks
 from index.golden_sets import GoldenSets
 from index.inbox import Inbox, Limits
@@ -24,6 +25,7 @@ from index.releases import Release, ReleaseLog
 from index.reports import Reports
 from index.search import Reader, View
 from index.vectors import HALF_PRECISION
+from index.verdicts import VerdictCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Store:
     recalls: Reports
     pictures: Pictures
     golden: GoldenSets
+    exams: Exams
+    verdicts: VerdictCache
     answers: Answers
     feedback: Feedbacks
     queries: Queries
@@ -114,6 +118,8 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             recalls=Reports(db, "recalls", "recall"),
             pictures=Pictures(folder / "pictures"),
             golden=GoldenSets(db),
+            exams=Exams(db),
+            verdicts=VerdictCache(folder / "verdicts" / "verdicts.sqlite"),
             answers=Answers(folder / "answers"),
             feedback=Feedbacks(db),
             queries=Queries(db),

@@ -1,10 +1,12 @@
-"""A small Prefect server: it knows one deployment and keeps the runs that it is asked for."""
+"""A small Prefect server: it knows two deployments and keeps the runs that it is asked for."""
 
 import json
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
+
+DEPLOYMENTS = ("deployments/name/evaluate/evaluate", "deployments/name/exam/exam")
 
 
 class FakePrefect(ThreadingHTTPServer):
@@ -50,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """A deployment by name, or a run."""
         name = self.path.removeprefix("/api/")
-        if name == "deployments/name/evaluate/evaluate" and self.server.deployed:
+        if name in DEPLOYMENTS and self.server.deployed:
             return self._send(200, {"id": "d1"})
         return self._found(self.server.runs.get(name.removeprefix("flow_runs/")))
 

@@ -144,10 +144,16 @@ class FakeGroundwork(ThreadingHTTPServer):
         """Running when asked first."""
         scores = [
             {"metric": "nDCG@10", "value": 0.7126, "low": 0.65, "high": 0.77, "measured": 58, "of": 60},
-            {"metric": "faithfulness", "value": None, "low": None, "high": None, "measured": 0, "of": 60},
+            {"metric": "faithfulness", "value": None, "low": None, "high": None, "measured": 0, "of": 60, "note": "unexamined judge"},
         ]
         state = "running" if len(self.asked) < 3 else self.evaluation_ends
         return 200, {"id": "e1", "state": state, "release": 3, "reason": None, "scores": scores, "questions": []}
+
+    def judge(self, _: Question) -> Reply:
+        figure = {"value": 0.5, "low": 0.42, "high": 0.58, "of": 150}
+        told = dict.fromkeys(("accuracy", "kappa", "repeatability"), figure) | {"coverage": 1.0, "asked": 372}
+        found = {"model": "large", "endpoint": "http://localhost/v1", "state": "unqualified", "counts": False, "examined_at": NOON}
+        return 200, found | {"reasons": ["accuracy is 0.50, below 0.85"], "exam": told | {"position": {"bias": 1.0, "of": 45}}}
 
     def rollback(self, asked: Question) -> Reply:
         self.live = asked.json.get("to") or 2
@@ -182,6 +188,8 @@ ROUTES: list[tuple[str, str, Callable[[FakeGroundwork, Question], Reply]]] = [
     ("POST", "/v1/plans", FakeGroundwork.plan),
     ("POST", "/v1/evaluations", FakeGroundwork.evaluate),
     ("GET", "/v1/evaluations/e1", FakeGroundwork.evaluation),
+    ("GET", "/v1/judge", FakeGroundwork.judge),
+    ("POST", "/v1/judge/exam", FakeGroundwork.evaluate),
     ("POST", "/v1/rollback", FakeGroundwork.rollback),
     ("POST", "/v1/resume", FakeGroundwork.resume),
     ("GET", "/v1/keys", FakeGroundwork.keys),
@@ -436,6 +444,7 @@ def test_evaluate_waits_and_shows_scores_with_intervals(groundwork, fake):
     rows = [line.split() for line in groundwork.out.splitlines()]
     assert ["nDCG@10", "0.713", "0.650–0.770", "58/60"] in rows
     assert ["faithfulness", "—", "—", "0/60"] in rows
+    assert "faithfulness: shown, but nothing rests on it (unexamined judge)." in groundwork.out
     assert groundwork.err == "evaluation e1: http://127.0.0.1:4200/runs/e1\n"
 
 
@@ -448,6 +457,17 @@ def test_evaluate_without_waiting_prints_where_it_runs(groundwork):
 def test_evaluate_exits_4_when_it_failed_or_was_not_done_in_time(groundwork, fake, ends):
     fake.evaluation_ends = ends
     assert groundwork("evaluate", "--timeout", "0.3", "--json") == 4
+
+
+def test_judge_says_whether_its_scores_count_and_can_be_examined(groundwork, fake):
+    assert groundwork("judge") == 0
+    rows = [line.split() for line in groundwork.out.splitlines()]
+    assert ["state", "unqualified"] in rows
+    assert ["because", "accuracy", "is", "0.50,", "below", "0.85"] in rows
+    assert ["kappa", "0.500", "0.420–0.580", "150"] in rows
+    assert groundwork("judge", "--exam") == 0
+    assert fake.request()[:2] == ("POST", "/v1/judge/exam")
+    assert "Started exam e1: http://127.0.0.1:4200/runs/e1" in groundwork.out
 
 
 def test_releases_are_a_table_within_80_columns(groundwork):

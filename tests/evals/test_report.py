@@ -6,6 +6,7 @@ from typing import Any
 
 from evals import report
 from index.evaluations import Evaluation, Score
+from index.exams import identity_of, standing_of
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SCORES = (Score("nDCG@10", 0.7, 0.6, 0.8, 3, 4), Score("faithfulness", None, None, None, 0, 4))
@@ -99,3 +100,13 @@ def test_nothing_measured_is_a_report_without_a_chart():
     markdown = report.markdown(evaluation(row("q1", None, stale=["manual is not in this release"]), scores=nothing))
     assert "data:image" not in markdown
     assert "0 of 4" in markdown
+
+
+def test_scores_of_a_judge_that_is_not_qualified_are_shown_as_such():
+    who = identity_of("http://localhost/v1", "large")
+    scores = (SCORES[0], Score("faithfulness", 0.5, 0.4, 0.6, 4, 4, "unexamined judge: it has not been examined yet"))
+    markdown = report.markdown(evaluation(row("q1", 1.0), scores=scores), standing=standing_of([], who, AT))
+    assert "does the answer say only what the passages say? **Gates nothing.** |" in markdown
+    assert "## The judge" in markdown
+    assert "The judge `large` at `http://localhost/v1` is **unexamined**. Its scores are shown, and gate nothing." in markdown
+    assert "## The judge" not in report.markdown(evaluation(row("q1", 1.0)))

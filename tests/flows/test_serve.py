@@ -23,9 +23,11 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "sweep/sweep-papers",
         "sweep/sweep-notes",
         "evaluate/evaluate",
+        "exam/exam",
         "maintain/maintain",
         "tune/tune",
         "capacity/capacity",
+        "drift/drift",
         "rebuild/rebuild",
         "rollback/rollback",
         "rollback/resume",
@@ -76,7 +78,7 @@ def test_two_sources_of_one_name_are_refused(tmp_path):
         deployments(tmp_path, sources=f"{tmp_path}/a/papers,{tmp_path}/b/papers")
 
 
-def test_the_deployment_that_the_api_starts_is_among_them(tmp_path):
-    from api.evaluations import DEPLOYMENT
+def test_the_deployments_that_the_api_starts_are_among_them(tmp_path):
+    from api import evaluations, judge
 
-    assert DEPLOYMENT in deployments(tmp_path)
+    assert {evaluations.DEPLOYMENT, judge.DEPLOYMENT} <= set(deployments(tmp_path))
