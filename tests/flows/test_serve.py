@@ -23,6 +23,7 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "sweep/sweep-papers",
         "sweep/sweep-notes",
         "evaluate/evaluate",
+        "evaluate/evaluate-retrieval",
         "maintain/maintain",
         "tune/tune",
         "capacity/capacity",
@@ -50,6 +51,8 @@ def test_the_sample_is_swept_hourly_and_folders_every_five_minutes(tmp_path):
     }
     assert every == {"sweep/sweep-sample": [timedelta(hours=1)], "sweep/sweep-papers": [timedelta(minutes=5)]}
     assert [schedule.schedule.cron for schedule in found["evaluate/evaluate"].schedules] == ["30 2 * * *"]
+    assert [schedule.schedule.cron for schedule in found["evaluate/evaluate-retrieval"].schedules] == ["10 * * * *"]
+    assert found["evaluate/evaluate-retrieval"].parameters == {"answers": False, "again": False}
     assert found["rollback/rollback"].schedules == []
 
 
@@ -76,7 +79,9 @@ def test_two_sources_of_one_name_are_refused(tmp_path):
         deployments(tmp_path, sources=f"{tmp_path}/a/papers,{tmp_path}/b/papers")
 
 
-def test_the_deployment_that_the_api_starts_is_among_them(tmp_path):
+def test_the_deployment_that_the_api_and_a_rebuild_start_is_among_them(tmp_path):
     from api.evaluations import DEPLOYMENT
+    from flows import after_rebuild
 
+    assert DEPLOYMENT == after_rebuild.DEPLOYMENT
     assert DEPLOYMENT in deployments(tmp_path)
