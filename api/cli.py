@@ -6,7 +6,7 @@ Exit codes, for scripts:
 1    the server refused (4xx, or 500), with its reason
 2    wrong usage: an option, a path or a setting
 3    the server is not reachable or not ready (no connection, 503, no key yet)
-4    it worked, but a document was rejected, quarantined or not indexed in time, or an evaluation did not complete
+4    it worked, but a document was rejected, quarantined or late, an evaluation did not complete, or golden questions are stale
 130  interrupted with Ctrl-C
 """
 
@@ -21,11 +21,13 @@ from pydantic import ValidationError
 from api import client
 from api.client import Refused
 from api.commands import Outcome, Session, app
+from api.golden_commands import golden
 from api.terminal import Terminal
 from index.errors import GroundworkError, Misconfigured, Unavailable
 from index.settings import Settings
 
 INTERRUPTED = 130
+app.command(golden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Client:
         content = json.dumps(body).encode()
         return self._checked(self._patiently("POST", path, params=_given(params), content=content, media_type="application/json"))
 
+    def put_lines(self, path: str, lines: Sequence[bytes], **params: str | float | None) -> Json:
+        """The reply to a PUT of NDJSON; parameters that are None are left out."""
+        body = b"\n".join(lines) + b"\n"
+        return self._checked(self._patiently("PUT", path, params=_given(params), content=body, media_type="application/x-ndjson"))
+
     def post_lines(self, path: str, lines: Sequence[bytes]) -> Json:
         """The reply to a POST of NDJSON."""
         return self._checked(self._patiently("POST", path, content=b"\n".join(lines) + b"\n", media_type="application/x-ndjson"))

@@ -29,7 +29,7 @@ Exit codes:
 - 1: the server refused, with its reason
 - 2: wrong usage: an option, a path or a setting
 - 3: the server is not reachable or not ready
-- 4: it worked, but a document was rejected, quarantined or not indexed in time, or an evaluation did not complete
+- 4: it worked, but a document was rejected, quarantined or late, an evaluation did not complete, or golden questions are stale
 - 130: interrupted with Ctrl-C
 """
 PAUSE_S = 0.25

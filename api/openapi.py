@@ -68,6 +68,16 @@ class BulkDocuments(Operation):
 
 
 @dataclass
+class GoldenLines(Operation):
+    """NDJSON of golden questions."""
+
+    def __post_init__(self) -> None:
+        """Adds the body."""
+        example = '{"id": "q1", "question": "Where is the mine?", "passages": [{"doc_id": "a", "quote": "The mine is in Falun."}]}\n'
+        self.request_body = _body(**{"application/x-ndjson": Schema(type=OpenAPIType.STRING, examples=[example])})
+
+
+@dataclass
 class Replay(Operation):
     """The path as clients write it."""
 
@@ -94,7 +104,10 @@ def config() -> OpenAPIConfig:
         render_plugins=[page, JsonRenderPlugin()],
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
-        tags=[Tag(name) for name in ("Search", "Answers", "Documents", "Releases", "Rebuilds", "Evaluations", "Plans", "Keys", "Health")],
+        tags=[
+            Tag(name)
+            for name in ("Search", "Answers", "Documents", "Releases", "Rebuilds", "Evaluations", "Golden sets", "Plans", "Keys", "Health")
+        ],
     )
 
 

@@ -115,7 +115,7 @@ class EvaluationRequest(Request, kw_only=True):
     """What to evaluate: a release (default: live) on a golden set, all of it, one of its parts, or a random sample."""
 
     release: ReleaseNumber | None = None
-    dataset: Annotated[str, Meta(max_length=100, pattern="^[a-z0-9_-]+$")] = "default"
+    dataset: Annotated[str, Meta(max_length=64, pattern="^[a-z0-9_-]+$")] = "default"
     sample: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     answers: Annotated[bool, Meta(description="false: only what is found is measured.")] = True
     part: Literal["development", "held_out"] | None = None

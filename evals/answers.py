@@ -6,9 +6,9 @@ from time import monotonic
 from typing import Any
 
 from evals import intervals
-from evals.dataset import GoldenQuestion
 from index.errors import GroundworkError
 from index.evaluations import Score
+from index.golden import GoldenQuestion
 
 ABSTENTION = "abstention_accuracy"
 ABSTENTION_PRECISION = "abstention_precision"

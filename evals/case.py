@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evals import ranking
-from evals.dataset import GoldenQuestion, Relevance
+from index.golden import GoldenQuestion
+from tasks.golden import Relevance
 from tasks.retrieve import Hit
 
 # Passages that are read to have the 10 best documents.
@@ -13,10 +14,11 @@ DOCUMENT_DEPTH = 50
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A golden question on one release, with the chunks that answer it there."""
+    """A golden question on one release, with the chunks that answer it there, and the documents that are shown where they stand."""
 
     question: GoldenQuestion
     relevance: Relevance
+    documents: frozenset[str] = frozenset()
 
     @property
     def ranked(self) -> bool:
@@ -31,7 +33,7 @@ class Case:
     @property
     def relevant(self) -> frozenset[str]:
         """The ids of what answers it: documents or chunks."""
-        return frozenset(passage.doc_id for passage in self.question.passages) if self.by_document else self.relevance.chunk_ids
+        return self.documents if self.by_document else self.relevance.chunk_ids
 
     @property
     def depth(self) -> int:
@@ -40,7 +42,7 @@ class Case:
 
     def unit(self, hit: Hit) -> str:
         """What a hit stands for in the ranking."""
-        return hit.chunk.doc_id if self.by_document else hit.chunk.chunk_id
+        return (hit.chunk.duplicate_of or hit.chunk.doc_id) if self.by_document else hit.chunk.chunk_id
 
     def best(self, hits: Sequence[Hit]) -> list[Hit]:
         """The first hit of each of the 10 best documents or chunks."""

@@ -5,26 +5,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
 from time import monotonic
-from typing import Literal, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from evals import answers, dataset, judge, wording
 from evals.answers import Ask, Attempt, ask_all
 from evals.case import Case, Found, Search
-from evals.dataset import GoldenQuestion
 from evals.judge import Judge, Verdicts
 from evals.rows import rows_of, scores_of
+from index.chunks import Chunk
 from index.embedder import Embedder
 from index.errors import BadRequest, Conflict, Unavailable
 from index.evaluations import Evaluation
+from index.golden import GoldenQuestion, Part
+from index.golden_sets import GoldenSets
 from index.releases import Release
 from index.search import Reader, View
+from tasks.golden import resolve
 from tasks.retrieve import Query, retrieve
 
 P = ParamSpec("P")
 T = TypeVar("T")
 # What is being done, how many questions are done, of how many.
 Progress = Callable[[str, int, int], None]
-Part = Literal["development", "held_out"]
 # Questions whose documents are in memory at once.
 RESOLVED_AT_ONCE = 200
 
@@ -42,7 +44,7 @@ class Request:
     """What is to be evaluated.
 
     `release` None is the live one; `part` None takes both parts of the golden set; `sample` None asks all questions of it. What is
-    not done after `minutes` is left unmeasured.
+    not done after `minutes` is left unmeasured. `golden`: the sets of the index; without it only packaged ones are known.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Request:
     sample: int | None = None
     part: Part | None = None
     minutes: float | None = None
+    golden: GoldenSets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +146,22 @@ def resolve_questions(view: View, questions: Sequence[GoldenQuestion]) -> tuple[
 
 def questions_of(request: Request) -> tuple[GoldenQuestion, ...]:
     """The questions asked for."""
-    return dataset.sample(in_part(dataset.load(request.dataset), request.part), request.sample)
-
-
-def in_part(questions: Sequence[GoldenQuestion], part: Part | None) -> tuple[GoldenQuestion, ...]:
-    """The questions of one part of a golden set; all for None. `BadRequest` when the set has none in it."""
-    if part is None:
-        return tuple(questions)
-    found = tuple(question for question in questions if getattr(question, "part", None) == part)
-    if not found:
-        raise BadRequest(f"the golden set has no questions in the part {part!r}; leave it out to ask all of them")
-    return found
+    return dataset.sample(dataset.load(request.dataset, request.golden, request.part), request.sample)
 
 
 def _resolved(view: View, questions: Sequence[GoldenQuestion]) -> Iterator[Case]:
     for start in range(0, len(questions), RESOLVED_AT_ONCE):
         some = questions[start : start + RESOLVED_AT_ONCE]
-        chunks = view.chunks_by_document({passage.doc_id for question in some for passage in question.passages})
+        asked = {passage.doc_id for question in some for passage in question.passages}
+        chunks: dict[str, list[Chunk]] = dict.fromkeys(asked, []) | view.chunks_by_document(asked)
+
+        def chunks_of(doc_id: str, known: dict[str, list[Chunk]] = chunks) -> list[Chunk]:
+            """Also of documents that say the same as one that was asked for."""
+            return known[doc_id] if doc_id in known else known.setdefault(doc_id, view.chunks_of(doc_id))
+
         for question in some:
-            yield Case(question, dataset.resolve(question, lambda doc_id: chunks.get(doc_id, [])))  # noqa: B023 - called at once
+            shown = frozenset(same.duplicate_of or same.doc_id for passage in question.passages for same in chunks_of(passage.doc_id)[:1])
+            yield Case(question, resolve(question, chunks_of), shown)
 
 
 def retrieve_passages(reader: Reader, embedder: Embedder, release: int, cases: Sequence[Case], progress: Progress, budget: Budget) -> Found:

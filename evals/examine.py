@@ -81,9 +81,9 @@ def examine(store: Store, live: Release, candidate: Release, live_tools: Tools, 
     findings = [documents(shown, stored), *examined(there.view, there.embedder)]
     if live_tools.chunker.fingerprint == tools.chunker.fingerprint:
         findings.append(passages(shown, stored))
-    golden = judged(_golden(reader, there), _golden(reader, here))
+    golden = judged(_golden(store, reader, there), _golden(store, reader, here))
     known, speed = _known_items(here, there)
-    findings += [speed, *_recall(there, recall_target)]
+    findings += [speed, *_recall(store, there, recall_target)]
     return Report(overall(golden, known), findings, {"golden questions": golden, "known items": known})
 
 
@@ -94,9 +94,9 @@ def overall(golden: Judgement, known: Judgement) -> Verdict:
     return known.verdict if golden.delta is None else golden.verdict
 
 
-def _golden(reader: Reader, side: Side) -> dict[str, float]:
+def _golden(store: Store, reader: Reader, side: Side) -> dict[str, float]:
     """nDCG@10 by golden question; none where too few can be measured on the release for a verdict."""
-    evaluation = evaluate(reader, side.embedder, Request(uuid4().hex, side.view.release.number))
+    evaluation = evaluate(reader, side.embedder, Request(uuid4().hex, side.view.release.number, golden=store.golden))
     score = evaluation.score(NDCG)
     return values_of(evaluation) if score and score.covered else {}
 
@@ -131,11 +131,11 @@ def _rank(text: str, found: Retrieved) -> float:
     return 1 / places[0] if places else 0.0
 
 
-def _recall(side: Side, target: float) -> list[Finding]:
+def _recall(store: Store, side: Side, target: float) -> list[Finding]:
     """Whether the approximate search finds enough, where it is approximate."""
     if side.view.vector_index is None:
         return []
-    found: Recall = measure(side.view, probe(side.view, questions(side.view, side.embedder, RECALL_QUESTIONS)))
+    found: Recall = measure(side.view, probe(side.view, questions(side.view, side.embedder, RECALL_QUESTIONS, store.golden)))
     recall = found.recall
     ok = recall.high is None or recall.high >= target
     return [Finding("recall", ok, f"recall@10 {recall.mean:.3f} ({recall.low:.3f} to {recall.high:.3f}), target {target}")]

@@ -7,6 +7,7 @@ from evals import dataset
 from evals.gate import Judgement, Verdict, judged
 from evals.ranking import NDCG
 from index.evaluations import COVERAGE_FLOOR, Evaluation, as_json, covered
+from index.golden_sets import GoldenSets
 from index.store import Store
 
 BY = "evaluate"
@@ -28,7 +29,7 @@ def prove(store: Store, evaluation: Evaluation) -> Proof:
     status = store.log.get(evaluation.release).status
     if status != "checked":
         return Proof(proven=False, reason=f"release {evaluation.release} is {status}: only a checked release can become proven")
-    if gap := coverage_gap(evaluation):
+    if gap := coverage_gap(evaluation, store.golden):
         return Proof(proven=False, reason=gap)
     baseline = baseline_of(store, evaluation)
     proof = _decide(evaluation, baseline)
@@ -38,13 +39,13 @@ def prove(store: Store, evaluation: Evaluation) -> Proof:
     return proof
 
 
-def coverage_gap(evaluation: Evaluation) -> str | None:
-    """What is missing for the evaluation to be a full one; None when nothing is."""
+def coverage_gap(evaluation: Evaluation, stored: GoldenSets | None = None) -> str | None:
+    """What is missing for the evaluation to be a full one; None when nothing is. `stored`: the sets of the index."""
     if evaluation.state != "completed":
         return f"the evaluation {evaluation.state}"
     if evaluation.dataset != dataset.DEFAULT:
         return f"it was evaluated on {evaluation.dataset!r}; only the default golden set proves a release"
-    golden = dataset.load()
+    golden = dataset.load(dataset.DEFAULT, stored)
     asked = {row["id"] for row in evaluation.questions}
     if missing := [question for question in golden if question.id not in asked]:
         return f"a sample of {len(asked)} questions was asked; all {len(asked) + len(missing)} are needed to prove a release"

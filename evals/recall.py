@@ -1,16 +1,19 @@
 """Recall of the approximate search: how many of the true nearest passages it finds, on questions like those that people ask."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
 
 import numpy as np
 
-from evals import dataset
 from evals.intervals import Interval, mean_interval
 from index.embedder import Embedder, Vectors
+from index.golden_sets import GoldenSets
 from index.policy import SearchSettings
 from index.search import View
+from tasks import golden
 
 K = 10
 # Scores that differ by less are the same: sums in another order.
@@ -37,21 +40,22 @@ class Recall:
     p95_ms: float
 
 
-def questions(view: View, embedder: Embedder, count: int) -> Vectors:
+def questions(view: View, embedder: Embedder, count: int, stored: GoldenSets | None = None) -> Vectors:
     """Vectors of questions to measure with, shape (count or fewer, dimensions): golden ones about what is there, then known items.
 
-    Golden questions are as people ask them, but there are few, and on many an index none.
+    Golden questions are as people ask them, but there are few, and on many an index none. `stored`: the sets of the index.
     """
-    golden = np.array([embedder.embed_query(text) for text in golden_questions(view)[:count]], np.float32)
-    golden = golden.reshape(-1, embedder.dimensions)
-    missing = count - len(golden)
-    return np.concatenate([golden, known_items(view, embedder, missing)]) if missing else golden
+    asked = np.array([embedder.embed_query(text) for text in islice(golden_questions(view, stored), count)], np.float32)
+    asked = asked.reshape(-1, embedder.dimensions)
+    missing = count - len(asked)
+    return np.concatenate([asked, known_items(view, embedder, missing)]) if missing else asked
 
 
-def golden_questions(view: View) -> list[str]:
+def golden_questions(view: View, stored: GoldenSets | None = None) -> Iterator[str]:
     """The questions of all golden sets whose answer is in a document of the release."""
-    found = (question for name in dataset.names() for question in dataset.load(name))
-    return [each.question for each in found if any(view.chunks_of(passage.doc_id) for passage in each.passages)]
+    names = [each.golden.name for each in golden.sets(stored) if each.golden.questions]
+    found = (question for name in names for question in golden.questions(stored, name))
+    return (each.question for each in found if any(view.chunks_of(passage.doc_id) for passage in each.passages))
 
 
 def known_items(view: View, embedder: Embedder, count: int) -> Vectors:

@@ -53,7 +53,7 @@ def check(store: Store, policy: IndexPolicy, embedder: Embedder, *, anew: bool =
     if shape is None or view.vector_index is None:
         return None
     view.prewarm()  # as where it is served: what is timed is the search, not the reading of the index
-    exam = probe(view, questions(view, embedder, QUESTIONS))
+    exam = probe(view, questions(view, embedder, QUESTIONS, store.golden))
     measured = measure(view, exam, view.settings)
     checked = Checked(view.release.rows, len(exam.vectors), measured, None)
     if not anew and not is_due(shape, view.release.rows, measured, policy):

@@ -18,14 +18,15 @@ from pydantic import SecretStr
 
 from evals import report
 from evals.answers import ABSTENTION, AnsweredQuestion, Ask
-from evals.dataset import DEFAULT, GoldenQuestion
-from evals.evaluate import Part, Request, questions_of
+from evals.dataset import DEFAULT
+from evals.evaluate import Request, questions_of
 from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
 from evals.prove import prove
 from evals.ranking import NDCG
 from index.embedder import Embedder, embedder_for
 from index.evaluations import Evaluation, Evaluations
+from index.golden import GoldenQuestion, Part
 from index.progress import EvaluationProgress, EvaluationStep
 from index.releases import Release
 from index.search import Reader
@@ -141,7 +142,7 @@ def evaluate(
     reader = store.reader()
     number = reader.view(release).release.number
     store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
-    request = Request(str(current_run.id), number, dataset, sample, part, minutes)
+    request = Request(str(current_run.id), number, dataset, sample, part, minutes, store.golden)
     questions = questions_of(request)  # a wrong name or size fails here, before the model is loaded
     if not again and (before := measured_before(store.evaluations, number, dataset, questions)):
         return Completed(message=f"Release {number} was measured on these questions already, by evaluation {before.id}.")

@@ -112,6 +112,27 @@ EVALUATIONS = pa.schema(
     ]
 )
 
+_PASSAGES = pa.list_(pa.struct([_required("doc_id", pa.string()), _required("quote", pa.string())]))
+
+# Golden questions of all sets; the key is the set's name, a slash and the question's id.
+GOLDEN = pa.schema(
+    [
+        _required("key", pa.string()),
+        _required("name", pa.string()),
+        _required("id", pa.string()),
+        _required("question", pa.string()),
+        _required("passages", _PASSAGES),
+        pa.field("reference", pa.string()),
+        _required("part", pa.string()),
+        _required("origin", pa.string()),
+        _required("state", pa.string()),
+        _required("note", pa.string()),
+        pa.field("added_at", TIME),
+        _required("by", pa.string()),
+        _required("found", _PASSAGES),
+    ]
+)
+
 # What was forecast, newest last.
 FORECASTS = pa.schema([_required("at", TIME), _required("forecast", pa.string())])
 
@@ -129,5 +150,71 @@ WRITES = pa.schema(
         _required("content", pa.large_binary()),
         _required("content_hash", pa.string()),
         _required("accepted_at", TIME),
+    ]
+)
+
+# A question that somebody asked; `key` is the id of the key. Vectors of several generations may stand side by side.
+QUERIES = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("at", TIME),
+        _required("text", pa.string()),
+        pa.field("vector", pa.list_(pa.float16())),
+        pa.field("embedder", pa.string()),
+        _required("mode", pa.string()),
+        _required("release", pa.int64()),
+        _required("k", pa.int32()),
+        _required("filtered", pa.bool_()),
+        _required("hits", pa.int32()),
+        pa.field("best", pa.float32()),
+        _required("scores", pa.list_(pa.float32())),
+        _required("doc_ids", pa.list_(pa.string())),
+        _required("kind", pa.string()),
+        pa.field("grounded", pa.bool_()),
+        pa.field("answer_id", pa.string()),
+        pa.field("language", pa.string()),
+        _required("tokens", pa.int32()),
+        _required("unknown", pa.float32()),
+        _required("key", pa.string()),
+    ]
+)
+
+# The last word of a key on an answer; `id` is made of both.
+FEEDBACK = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("answer_id", pa.string()),
+        _required("at", TIME),
+        _required("useful", pa.bool_()),
+        pa.field("comment", pa.string()),
+        _required("key", pa.string()),
+        _required("release", pa.int64()),
+    ]
+)
+
+# Self-made questions; one with a `birth_rank` of 0 did not find its passage when it was made, and is not asked.
+CANARIES = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("at", TIME),
+        _required("question", pa.string()),
+        _required("doc_id", pa.string()),
+        _required("quote", pa.string()),
+        _required("kind", pa.string()),
+        _required("text_hash", pa.string()),
+        _required("birth_rank", pa.float32()),
+        _required("birth_release", pa.int64()),
+    ]
+)
+
+# What canaries found, run by run: lists of the same length.
+CANARY_RUNS = pa.schema(
+    [
+        _required("at", TIME),
+        _required("release", pa.int64()),
+        _required("canaries", pa.list_(pa.string())),
+        _required("ranks", pa.list_(pa.float32())),
+        _required("best", pa.list_(pa.float32())),
+        _required("cpu_s", pa.float32()),
     ]
 )

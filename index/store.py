@@ -8,13 +8,17 @@ from lancedb.db import DBConnection
 
 from index import tables
 from index.answers import Answers
+from index.canaries import Canaries, CanaryRuns
 from index.chunks import ChunkTable, table_name
 from index.evaluations import Evaluations
+from index.feedback import Feedbacks
 from index.forecasts import Forecasts
+from index.golden_sets import GoldenSets
 from index.inbox import Inbox, Limits
 from index.lease import Lease
 from index.ledger import Ledger
 from index.originals import Originals
+from index.queries import Queries
 from index.rebuilds import Rebuilt
 from index.releases import Release, ReleaseLog
 from index.search import Reader, View
@@ -32,8 +36,13 @@ class Store:
     ledger: Ledger
     log: ReleaseLog
     evaluations: Evaluations
+    golden: GoldenSets
     forecasts: Forecasts
     answers: Answers
+    feedback: Feedbacks
+    queries: Queries
+    canaries: Canaries
+    canary_runs: CanaryRuns
     index_cache: int
 
     def chunk_table(self, generation: str, dimensions: int, vector_bits: int = HALF_PRECISION) -> ChunkTable:
@@ -96,7 +105,12 @@ def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bo
             ledger=Ledger(db),
             log=ReleaseLog(db),
             evaluations=Evaluations(db),
+            golden=GoldenSets(db),
             forecasts=Forecasts(db),
             answers=Answers(folder / "answers"),
+            feedback=Feedbacks(db),
+            queries=Queries(db),
+            canaries=Canaries(db),
+            canary_runs=CanaryRuns(db),
             index_cache=tables.SERVING_CACHE if serves else tables.INDEX_CACHE,
         )

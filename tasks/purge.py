@@ -30,7 +30,7 @@ class Purged:
         releases: that can't be served any more: they held its bytes, or shared files with those that did.
         originals: of its revisions; one that another document has too stays.
         shared: how many stayed for that.
-        answers, evaluations: records that were removed, and reports that it was taken out of.
+        answers, evaluations, golden: records that were removed, and reports and golden questions that it was taken out of.
         searched: what was looked for afterwards in all files of the home, and where it was found.
     """
 
@@ -40,6 +40,7 @@ class Purged:
     shared: int
     answers: int
     evaluations: int
+    golden: int
     searched: Search
 
     def as_json(self) -> dict[str, Any]:
@@ -99,8 +100,10 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     for digest in (hashes - shared) | (store.originals.hashes() - store.ledger.content_hashes()):
         store.originals.drop(digest)
     answers, evaluations = store.answers.drop_of([doc_id]), store.evaluations.forget(doc_id)
+    golden = store.golden.forget(doc_id)
     found = search(home, strings)
-    purged = Purged(doc_id, tuple(release.number for release in old), len(hashes - shared), len(shared), answers, evaluations, found)
+    reclaimed = tuple(release.number for release in old)
+    purged = Purged(doc_id, reclaimed, len(hashes - shared), len(shared), answers, evaluations, golden, found)
     store.log.append("purged", 0, BY, detail=purged.as_json() | {"asked": asked.seq})
     told = f"still in {', '.join(found.found[:5])}" if found.found else "no file has any of them"
     _log.info("%r was purged: %d strings of it were looked for in %d files, %s", doc_id, found.strings, found.files, told)

@@ -10,10 +10,10 @@ from evals.bench import progress
 from evals.bench.collection import Collection
 from evals.bench.collection import Question as Asked
 from evals.bench.figures import Case, Figure
-from evals.dataset import GoldenQuestion
 from evals.intervals import score
 from index.embedder import Embedder
 from index.evaluations import Score
+from index.golden import GoldenQuestion
 from index.search import Reader
 from index.store import open_store
 from tasks.answer import Question, answer

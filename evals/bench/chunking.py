@@ -19,10 +19,10 @@ from evals.bench.figures import Case, Figure
 from evals.bench.options import Options
 from evals.bench.passages import Coverage, Passage, Text, Way, blocks, broken, coverage, cutter, sentences, texts
 from evals.bench.quality import DEPTH, NDCG
-from evals.dataset import GoldenQuestion
 from evals.intervals import mean_interval
 from index.embedder import Embedder, SentenceTransformerEmbedder, Vectors
 from index.errors import Misconfigured
+from index.golden import GoldenQuestion
 from index.settings import Settings
 
 PART = "chunking"

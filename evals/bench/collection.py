@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evals import dataset
-from evals.dataset import GoldenQuestion, Passage
 from index.documents import Draft
 from index.errors import Misconfigured
+from index.golden import GoldenQuestion, Passage
 from tasks.discover import SampleSource
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels.tsv"
@@ -61,7 +61,9 @@ def beir(folder: Path) -> Collection:
         grades = _grades(folder / QRELS)
         rows = list(_rows(folder / QUERIES))
         questions = tuple(_question(row, grades[row["_id"]]) for row in rows if row["_id"] in grades)
-        unanswerable = tuple(Question(row["_id"], row["text"], {}) for row in rows if (row.get("metadata") or {}).get("answerable") is False)
+        unanswerable = tuple(
+            Question(row["_id"], row["text"], {}) for row in rows if (row.get("metadata") or {}).get("answerable") is False
+        )
     except (OSError, ValueError, KeyError) as error:
         raise Misconfigured(f"{folder} is no collection in BEIR layout ({type(error).__name__}: {error})") from error
     if not documents or not questions:

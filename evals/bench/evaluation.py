@@ -15,11 +15,11 @@ from evals.bench.figures import Case, Figure
 from evals.bench.options import Options
 from evals.bench.scale import lifelike
 from evals.bench.variants import Variants, passages
-from evals.dataset import GoldenQuestion, Passage
 from evals.evaluate import Request, evaluate, retrieve_passages
 from evals.ranking import NDCG
 from evals.recall import sentence
 from index.embedder import Embedder, Vectors, configured
+from index.golden import GoldenQuestion, Passage
 from index.policy import index_policy
 from index.settings import Settings
 from index.store import Store, open_store

@@ -8,7 +8,6 @@ import ir_measures
 import numpy as np
 from ir_measures import nDCG
 
-from evals import dataset
 from evals.bench import progress
 from evals.bench.answering import answering
 from evals.bench.collection import Collection, beir, sample
@@ -20,6 +19,7 @@ from index.documents import Draft
 from index.embedder import Embedder, configured
 from index.settings import Settings
 from index.store import open_store
+from tasks.golden import resolve
 
 PART = "quality"
 NDCG = nDCG @ 10
@@ -108,7 +108,7 @@ def chunk_grades(platform: RunningPlatform, collection: Collection) -> Grades:
     """The chunks that hold at least half of a judged passage; questions whose passages can't be found are left out."""
     view = open_store(str(platform.home / "index"), platform.home).reader().view()
     chunks_of = cache(view.chunks_of)
-    found = {question.id: dataset.resolve(question.golden, chunks_of) for question in collection.questions if question.golden}
+    found = {question.id: resolve(question.golden, chunks_of) for question in collection.questions if question.golden}
     return {question: dict.fromkeys(relevance.chunk_ids, 1) for question, relevance in found.items() if not relevance.stale}
 
 

@@ -45,7 +45,9 @@ def test_an_evaluation_is_started_as_a_run_of_the_deployment(evaluating, prefect
     assert prefect.runs[run]["parameters"] == asked | {"dataset": "default"}
 
 
-@pytest.mark.parametrize("wrong", [{"part": "training"}, {"minutes": 0}, {"minutes": 1e9}, {"answers": "no"}, {"sample": 0}, {"again": True}])
+@pytest.mark.parametrize(
+    "wrong", [{"part": "training"}, {"minutes": 0}, {"minutes": 1e9}, {"answers": "no"}, {"sample": 0}, {"again": True}]
+)
 def test_a_wish_that_makes_no_sense_is_refused(evaluating, wrong):
     assert evaluating.post("/v1/evaluations", wrong).status == 400
 

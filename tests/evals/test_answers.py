@@ -1,8 +1,8 @@
 import pytest
 
 from evals.answers import AnsweredQuestion, Ask, abstention_scores, ask_all
-from evals.dataset import GoldenQuestion, Passage
 from index.errors import Unavailable
+from index.golden import GoldenQuestion, Passage
 
 ANSWERABLE = GoldenQuestion("yes", "Who?", (Passage("d", "Ada"),), None)
 UNANSWERABLE = GoldenQuestion("no", "What of the moon?", (), None)

@@ -1,10 +1,12 @@
 import pytest
 
 from evals import dataset
-from evals.dataset import GoldenQuestion, Passage, Relevance
 from index.chunks import Chunk
 from index.errors import BadRequest, Misconfigured, NotFound
+from index.golden import GoldenQuestion, Passage
+from tasks import golden
 from tasks.discover import SampleSource
+from tasks.golden import Relevance
 from tasks.parse import parse
 
 QUESTION = '{"id": "a", "question": "Why?", "answers": [{"doc_id": "d", "quote": "because"}], "reference": null}'
@@ -19,7 +21,7 @@ def question(*quotes: str, doc_id: str = "d") -> GoldenQuestion:
 
 
 def resolve(asked: GoldenQuestion, *chunks: Chunk) -> Relevance:
-    return dataset.resolve(asked, lambda doc_id: chunks if doc_id == "d" else ())
+    return golden.resolve(asked, lambda doc_id: chunks if doc_id == "d" else ())
 
 
 def test_the_default_set_is_about_the_sample_and_has_questions_without_an_answer():
@@ -33,14 +35,14 @@ def test_the_default_set_is_about_the_sample_and_has_questions_without_an_answer
 def test_each_quote_of_the_default_set_stands_in_the_sample():
     texts = {draft.doc_id: parse(draft).text for draft in SampleSource().drafts()}
     passages = {passage for asked in dataset.load() for passage in asked.passages}
-    assert [p for p in passages if not dataset.holding(p.quote, [chunk("all", 0, texts.get(p.doc_id, ""))])] == []
+    assert [p for p in passages if not golden.holding(p.quote, [chunk("all", 0, texts.get(p.doc_id, ""))])] == []
 
 
 def test_other_files_of_the_folder_are_further_sets(tmp_path):
     (tmp_path / "sample.jsonl").write_text(QUESTION + "\n")
     (tmp_path / "legal.jsonl").write_text(QUESTION + "\n\n" + QUESTION.replace('"a"', '"b"'))
-    assert [q.id for q in dataset.load("default", tmp_path)] == ["a"]
-    assert dataset.load("legal", tmp_path)[1] == GoldenQuestion("b", "Why?", (Passage("d", "because"),), None)
+    assert [q.id for q in dataset.load("default", folder=tmp_path)] == ["a"]
+    assert dataset.load("legal", folder=tmp_path)[1] == GoldenQuestion("b", "Why?", (Passage("d", "because"),), None)
 
 
 @pytest.mark.parametrize("name", ["missing", "../golden/sample", "/etc/passwd", "sample", ""])
@@ -62,6 +64,19 @@ def test_two_questions_with_one_id_are_refused(tmp_path):
     (tmp_path / "sample.jsonl").write_text(f"{QUESTION}\n{QUESTION}\n")
     with pytest.raises(Misconfigured, match="same id"):
         dataset.load(folder=tmp_path)
+
+
+def test_a_set_of_the_index_goes_first_and_a_part_of_it_can_be_asked_for(library):
+    stored = library.store.golden
+    parts = {"a": "development", "b": "held_out", "c": "held_out"}
+    stored.put("default", [GoldenQuestion(name, "Why?", (), None, part) for name, part in parts.items()])
+    stored.propose("default", [GoldenQuestion("p", "Why?", (), None, "held_out")])
+    assert [asked.id for asked in dataset.load("default", stored)] == ["a", "b", "c"]
+    assert [asked.id for asked in dataset.load("default", stored, "held_out")] == ["b", "c"]
+    assert len(dataset.load("default")) >= 60
+    stored.put("small", [GoldenQuestion("a", "Why?", (), None, "held_out")])
+    with pytest.raises(BadRequest, match="no question in its development part"):
+        dataset.load("small", stored, "development")
 
 
 def test_a_sample_is_the_same_each_time_and_keeps_the_order():

@@ -6,11 +6,10 @@ import pytest
 
 from evals import dataset, ranking, wording
 from evals.answers import AnsweredQuestion
-from evals.case import Case
-from evals.dataset import GoldenQuestion, Passage, Relevance
-from evals.evaluate import Budget, Request, evaluate, in_part, retrieve_passages
+from evals.evaluate import Budget, Request, evaluate, resolve_questions, retrieve_passages
 from evals.rows import WHOLE_DOCUMENTS, rows_of, scores_of
 from index.errors import BadRequest, Conflict, NotFound, Unavailable
+from index.golden import GoldenQuestion, Passage
 from tasks.retrieve import Query, retrieve
 from tests.fakes import HashingEmbedder
 
@@ -61,6 +60,19 @@ def test_stale_questions_are_reported_and_left_out(library):
     assert all("is not in this release" in row["stale"][0] or "no longer says" in row["stale"][0] for row in others)
 
 
+def test_a_set_of_the_index_is_asked_and_whole_documents_answer(library):
+    library.release({"mine": "The great copper mine is in Falun.", "other": "The ferry leaves at nine."})
+    quoted = GoldenQuestion("a", "Where is the copper mine?", (Passage("mine", "in Falun"),), None, "development")
+    whole = GoldenQuestion("b", "When does the ferry leave?", (Passage("other", ""),), None, "held_out")
+    gone = GoldenQuestion("c", "What is gone?", (Passage("gone", ""),), None, "held_out")
+    library.store.golden.put("mine", [quoted, whole, gone])
+    library.store.golden.propose("mine", [GoldenQuestion("p", "What else?", (), None)])
+    evaluation = evaluate(library.store.reader(), library.embedder, Request("e", dataset="mine", golden=library.store.golden))
+    assert [(row["id"], row["metrics"].get("recall@10")) for row in evaluation.questions] == [("a", 1.0), ("b", 1.0), ("c", None)]
+    held_out = Request("e", dataset="mine", part="held_out", golden=library.store.golden)
+    assert [row["id"] for row in evaluate(library.store.reader(), library.embedder, held_out).questions] == ["b", "c"]
+
+
 def test_a_release_without_rows_measures_nothing(library):
     library.release({})
     evaluation = evaluate(library.store.reader(), library.embedder, Request("e5", sample=5))
@@ -106,7 +118,7 @@ def test_where_whole_documents_answer_the_ranking_is_one_of_documents(library):
     library.release({"mine": long, "lake": "The lake is cold.", "falun": "Falun has a copper mine."})
     reader = library.store.reader()
     question = GoldenQuestion("q", "copper mine of Falun", (Passage("mine", ""),), None)
-    cases = [Case(question, Relevance(frozenset()))]
+    cases = resolve_questions(reader.view(1), [question])
     found = retrieve_passages(reader, library.embedder, 1, cases, lambda *_: None, Budget())
     assert len(found["q"].hits) > len({hit.chunk.doc_id for hit in found["q"].hits})
     [row] = rows_of(cases, found, (), {})
@@ -147,12 +159,6 @@ def test_every_metric_that_was_not_measured_has_a_reason(library):
         assert not row["metrics"]
         assert set(row["unmeasured"]) == (set(ranking.METRICS) if row["answerable"] else set())
     assert not any(score.covered for score in evaluation.scores)
-
-
-def test_a_part_that_a_golden_set_does_not_have_is_refused(golden_library):
-    with pytest.raises(BadRequest, match="held_out"):
-        in_part([GoldenQuestion("q", "Who?", (), None)], "held_out")
-    assert len(in_part([GoldenQuestion("q", "Who?", (), None)], None)) == 1
 
 
 def test_another_embedder_than_the_release_was_made_by_is_refused(golden_library):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from evals.answers import AnsweredQuestion, Attempt
-from evals.dataset import GoldenQuestion, Passage
 from evals.judge import ANSWER_RELEVANCY, FAITHFULNESS, Judge, judge_answers
+from index.golden import GoldenQuestion, Passage
 from tests.fakes import HashingEmbedder
 
 

@@ -2,6 +2,7 @@ from math import ceil
 
 from evals import dataset
 from evals.prove import coverage_gap, prove
+from index.golden import GoldenQuestion, Passage
 
 
 def test_the_first_full_evaluation_proves_its_release(library, evaluated):
@@ -47,6 +48,14 @@ def test_a_proven_or_held_release_is_not_proven_again(library, evaluated):
     library.store.log.append("held", 2, by="test")
     assert not prove(library.store, evaluated("e3", 2, 0.9)).proven
     assert library.store.log.get(2).status == "held"
+
+
+def test_a_default_set_of_the_index_is_what_proves(library, evaluated):
+    library.release({"d": "Text."})
+    library.store.golden.put("default", [GoldenQuestion("mine", "Why?", (Passage("d", "Text"),), None)])
+    assert "a sample of 143 questions was asked; all 144 are needed" in prove(library.store, evaluated("e1", 1, 0.5)).reason
+    library.store.golden.drop("default")
+    assert prove(library.store, evaluated("e2", 1, 0.5)).proven
 
 
 def test_a_sample_another_set_and_mostly_stale_questions_prove_nothing(evaluated):

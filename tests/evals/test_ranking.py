@@ -46,13 +46,18 @@ OTHER = "The lake is cold in the winter, and the ferry stays in the harbour unti
 
 
 def test_a_passage_that_stands_in_what_was_found_counts_however_long_the_rest_is():
-    values = ranking.measure_texts({"q": [OTHER, HOLDS, OTHER]}, {"q": [QUOTE, "Nobody has said this about the lake of Siljan at all."]})["q"]
+    values = ranking.measure_texts({"q": [OTHER, HOLDS, OTHER]}, {"q": [QUOTE, "Nobody has said this about the lake of Siljan at all."]})[
+        "q"
+    ]
     assert values == {ranking.TEXT_PRECISION: pytest.approx(0.5), ranking.TEXT_RECALL: 0.5}
 
 
 def test_white_space_and_a_changed_word_do_not_matter_to_the_words():
     found = ["Mining is old. The copper mine  in\nFalun was shut in 1992. It is a museum."]
-    assert ranking.measure_texts({"q": found}, {"q": [QUOTE]})["q"] == {ranking.TEXT_PRECISION: pytest.approx(1.0), ranking.TEXT_RECALL: 1.0}
+    assert ranking.measure_texts({"q": found}, {"q": [QUOTE]})["q"] == {
+        ranking.TEXT_PRECISION: pytest.approx(1.0),
+        ranking.TEXT_RECALL: 1.0,
+    }
 
 
 def test_only_the_first_ten_texts_count_and_nothing_found_is_no_recall():

@@ -81,7 +81,9 @@ def test_stale_and_unmeasured_questions_are_listed_with_their_reasons():
 
 
 def test_metrics_below_the_floor_are_named():
-    markdown = report.markdown(evaluation(row("q1", 1.0), scores=(Score("nDCG@10", 0.7, 0.6, 0.8, 79, 100), Score("MRR@10", 1, 1, 1, 80, 100))))
+    markdown = report.markdown(
+        evaluation(row("q1", 1.0), scores=(Score("nDCG@10", 0.7, 0.6, 0.8, 79, 100), Score("MRR@10", 1, 1, 1, 80, 100)))
+    )
     assert "**Too few were measured for a verdict** (below 80%): nDCG@10.\n" in markdown
 
 

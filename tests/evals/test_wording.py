@@ -4,10 +4,10 @@ import pytest
 
 from evals import wording
 from evals.answers import AnsweredQuestion, Attempt
-from evals.dataset import GoldenQuestion, Passage
 from evals.wording import QUOTED_SPANS, ROUGE_L, SIMILARITY, measure, rouge_l
 from index.embedder import Vectors
 from index.errors import Unavailable
+from index.golden import GoldenQuestion, Passage
 from tests.fakes import HashingEmbedder
 
 MINE = "The copper mine in Falun was closed in 1992, and it's a museum today."

@@ -6,6 +6,8 @@ import pytest
 
 from index.answers import AnswerRecord, Passage, new_id
 from index.errors import Conflict
+from index.golden import GoldenQuestion
+from index.golden import Passage as Quoted
 from tasks import purge
 from tasks.purge import Purged
 from tasks.traces import search, strings_of
@@ -81,6 +83,19 @@ def test_records_of_answers_from_it_go_and_others_stay(bench: Bench):
     assert bench.store.answers.get(ids["other"]).answer == "other"
     with pytest.raises(Exception, match="there is no answer"):
         bench.store.answers.get(ids["secret"])
+
+
+def test_golden_questions_and_proposals_forget_what_they_quote_of_it(bench: Bench):
+    bench.put("secret", SECRET)
+    quoted = (Quoted("secret", SECRET), Quoted("other", OTHER))
+    bench.store.golden.put("mine", [GoldenQuestion("q", "What opens the vault?", quoted, "With xylophonic zeppelins.")])
+    bench.store.golden.propose("mine", [GoldenQuestion("p", "Who opens it?", (), None, found=quoted)])
+    assert holding(bench.store.folder, "xylophonic zeppelins")
+    found = purged(bench, "secret")
+    assert (found.golden, found.searched.found) == (2, ())
+    assert not holding(bench.store.folder, "xylophonic zeppelins")
+    assert bench.store.golden.questions("mine") == ()
+    assert {each.id: each.passages or each.found for each in bench.store.golden.review("mine")} == {"q": quoted[1:], "p": quoted[1:]}
 
 
 def test_while_an_older_release_is_pinned_nothing_can_be_purged(bench: Bench):

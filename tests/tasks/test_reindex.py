@@ -125,12 +125,14 @@ def test_recall_is_measured_against_every_row(orchard: Bench):
 
 
 def test_recall_is_measured_on_golden_questions_about_what_is_there_and_on_known_items(orchard: Bench):
-    assert golden_questions(orchard.reader.view()) == []
+    assert list(golden_questions(orchard.reader.view())) == []
     golden = next(question for question in dataset.load() if len(question.passages) == 1)
     orchard.put(golden.passages[0].doc_id, "Whatever it says now.")
     orchard.reader.follow()
     view = orchard.reader.view()
     assert golden.question in golden_questions(view)
+    orchard.store.golden.put("mine", [replace(golden, id="mine", question="What does it say?")])
+    assert "What does it say?" in golden_questions(view, orchard.store.golden)
     vectors = questions(view, orchard.embedder, 20)
     assert vectors.shape == (20, orchard.embedder.dimensions)
     assert (orchard.embedder.embed_query(golden.question) == vectors).all(axis=1).sum() == 1

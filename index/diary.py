@@ -1,0 +1,103 @@
+"""A table of what happened when: rows are added at its end, read by time, and forgotten when they are old or too many."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from lancedb.db import DBConnection
+from lancedb.expr import Expr, col, lit
+from lancedb.table import LanceTable
+
+from index import tables
+
+# Readers may be in the middle of a version that was just replaced.
+GRACE = timedelta(minutes=2)
+
+
+class Diary:
+    """Rows with a time in the column `at`. Any number of processes may add at once: appends don't conflict. Threads may share it."""
+
+    def __init__(self, db: DBConnection, name: str, schema: pa.Schema, key: str) -> None:
+        self._db = db
+        self._name = name
+        self._schema = schema
+        tables.open_or_create(db, name, schema, key)
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Adds rows, in one commit."""
+        if rows:
+            self._open().add(pa.Table.from_pylist(list(rows), schema=self._schema))
+
+    def put(self, rows: Sequence[dict[str, Any]], key: str) -> None:
+        """Adds rows in place of those with the same key, in one commit."""
+        if rows:
+            table = pa.Table.from_pylist(list(rows), schema=self._schema)
+            self._open().merge_insert(key).when_matched_update_all().when_not_matched_insert_all().execute(table)
+
+    def between(self, since: datetime, until: datetime) -> pa.Table:
+        """What happened at `since` or later, and before `until`, oldest first."""
+        return self._where((col("at") >= lit(since)) & (col("at") < lit(until)))
+
+    def all(self, condition: Expr | None = None) -> pa.Table:
+        """Every row that matches, oldest first."""
+        return self._where(condition)
+
+    def tail(self, count: int) -> pa.Table:
+        """The newest rows, oldest first. Reads the times of all."""
+        table = self._open()
+        times = table.to_lance().to_table(columns=["at"])["at"].to_pylist()
+        if count < 1 or not times:
+            return self._schema.empty_table()
+        since = sorted(times)[-count:][0]
+        return self._where(col("at") >= lit(since))[-count:]
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self._open().count_rows())
+
+    def delete(self, condition: Expr) -> int:
+        """Takes out the rows that match; returns how many."""
+        table = self._open()
+        found = int(table.count_rows(condition.to_sql()))
+        if found:
+            table.delete(condition)
+        return found
+
+    def forget(self, condition: Expr) -> int:
+        """Takes them out, and no file holds a byte of them any more."""
+        deleted = self.delete(condition)
+        if deleted:
+            self.erase()
+        return deleted
+
+    def clean(self, older_than: datetime, most: int) -> int:
+        """Forgets what is older, and the oldest of what is more than so many rows; returns how many."""
+        table = self._open()
+        times = sorted(table.to_lance().to_table(columns=["at"])["at"].to_pylist())
+        if not times:
+            return 0
+        if len(times) > most:
+            older_than = max(older_than, times[len(times) - most])
+        return self.delete(col("at") < lit(older_than)) if times[0] < older_than else 0
+
+    def fold(self) -> None:
+        """Merges small pieces, without the rows that were deleted, and gives up what only old versions need."""
+        table = self._open()
+        tables.fold(table)
+        tables.erase_deleted(table)
+        tables.clean(table, GRACE)
+
+    def erase(self) -> None:
+        """No file holds a byte of what was deleted any more."""
+        table = self._open()
+        tables.erase_deleted(table)
+        tables.clean(table, timedelta(0))
+
+    def _where(self, condition: Expr | None) -> pa.Table:
+        query = self._open().search().select(self._schema.names).limit(tables.ALL)
+        return (query.where(condition) if condition is not None else query).to_arrow().select(self._schema.names).sort_by("at")
+
+    def _open(self) -> LanceTable:
+        """A handle of its own: a shared one would be moved by one thread while another reads."""
+        return tables.open_existing(self._db, self._name)
