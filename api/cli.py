@@ -72,7 +72,7 @@ def _run(argv: Sequence[str], settings: Settings | None, out: Terminal) -> int:
         return 0
     try:
         with client.connect(settings or _settings(), out.note) as server:
-            outcome: Outcome = command(*bound.args, **bound.kwargs, session=Session(server, out))
+            outcome: Outcome = command(*bound.args, **bound.kwargs, session=Session(server, out, typed.as_json))
     except Refused as refused:
         if typed.as_json:
             out.json(refused.problem)

@@ -47,10 +47,11 @@ app.command(rebuild)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a command works with: the server and the terminal."""
+    """What a command works with: the server and the terminal; and whether its reply is wanted as JSON, so that it must ask nothing."""
 
     client: Client
     terminal: Terminal
+    as_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

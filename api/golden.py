@@ -1,14 +1,13 @@
 """`/v1/golden`: golden sets, put and read as lines of JSON; which questions are stale; proposals and decisions about them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post, put
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import PermissionDeniedException
@@ -16,8 +15,9 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import openapi, paging
-from api.auth import requires
+from api.auth import Connection, requires
 from api.golden_contracts import (
+    DecisionReply,
     DecisionRequest,
     GoldenCheckReply,
     GoldenPutReply,
@@ -47,11 +47,11 @@ Format = Annotated[
 ]
 
 
-def whole(role: Role):  # noqa: ANN201 - what `requires` gives
+def whole(role: Role) -> Callable[[Connection, BaseRouteHandler], None]:
     """A guard that lets keys with at least this role pass that read all documents: golden sets quote any of them."""
     guard = requires(role)
 
-    def check(connection: ASGIConnection[None, Key, None, State], handler: BaseRouteHandler) -> None:
+    def check(connection: Connection, handler: BaseRouteHandler) -> None:
         guard(connection, handler)
         if connection.scope["auth"].filter:
             raise PermissionDeniedException("golden sets quote all documents, and your key reads only some of them")
@@ -218,10 +218,12 @@ def make_proposals(
 )
 def decide_proposal(
     request: Req, platform: NamedDependency[Platform], name: Name, identifier: FromPath[str], data: JSONBody[DecisionRequest]
-) -> None:
+) -> DecisionReply:
     """Accepts or rejects a proposal."""
     proposal = platform.store.golden.get(check_name(name), identifier)
-    platform.store.golden.decide(name, _decided(platform, proposal, data, request.auth.id))
+    decided = _decided(platform, proposal, data, request.auth.id)
+    platform.store.golden.decide(name, decided)
+    return DecisionReply(decided.id, decided.state)
 
 
 def _put(platform: Platform, name: str, body: bytes, key: Key, replace_all: bool) -> GoldenPutReply:
@@ -261,13 +263,8 @@ def _decided(platform: Platform, proposal: GoldenQuestion, asked: DecisionReques
         raise BadRequest("give the passages that answer the question; accept_unanswerable says that the documents hold no answer")
     golden.check_standing(passages, platform.reader.view().chunks_of)
     kept = replace(decided, state="accepted", passages=passages, reference=asked.reference, question=asked.question or proposal.question)
-    return question_checked(kept)
-
-
-def question_checked(question: GoldenQuestion) -> GoldenQuestion:
-    """The question itself; raises `BadRequest` when no line could say it."""
-    question_of(as_row(question), question.origin)
-    return question
+    question_of(as_row(kept), kept.origin)  # what no line could say is refused here too
+    return kept
 
 
 def _place(proposal: GoldenQuestion) -> str:

@@ -79,6 +79,13 @@ class ProposedReply(msgspec.Struct):
     waiting: int
 
 
+class DecisionReply(msgspec.Struct):
+    """What became of a proposal."""
+
+    id: str
+    state: Literal["accepted", "proposed", "rejected"]
+
+
 class ProposeRequest(Request, kw_only=True):
     """How many proposals to make at most."""
 

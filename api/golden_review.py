@@ -107,9 +107,8 @@ def listed(out: Terminal, reply: Json) -> None:
 def told(out: Terminal, reply: Json) -> None:
     """What came of going through them."""
     accepted = reply["accept"] + reply["accept_unanswerable"]
-    out.line(
-        f"Accepted {accepted:,}, of which {reply['accept_unanswerable']:,} unanswerable; rejected {reply['reject']:,}; skipped {reply['skip']:,}."
-    )
+    counts = f"{reply['accept_unanswerable']:,} of them unanswerable; rejected {reply['reject']:,}; skipped {reply['skip']:,}"
+    out.line(f"Accepted {accepted:,}, {counts}.")
 
 
 def _decided(session: Session, name: str, proposal: Json, ask: Callable[[str], str]) -> str:

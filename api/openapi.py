@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
 from litestar.static_files import create_static_files_router
 
 ASSETS = "/schema-assets"
+TAGS = ("Search", "Answers", "Documents", "Releases", "Rebuilds", "Evaluations", "Golden sets", "Plans", "Keys", "Health")
 _DOCUMENT = {
     "title": Schema(type=OpenAPIType.STRING),
     "text": Schema(type=OpenAPIType.STRING),
@@ -104,10 +105,7 @@ def config() -> OpenAPIConfig:
         render_plugins=[page, JsonRenderPlugin()],
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
-        tags=[
-            Tag(name)
-            for name in ("Search", "Answers", "Documents", "Releases", "Rebuilds", "Evaluations", "Golden sets", "Plans", "Keys", "Health")
-        ],
+        tags=[Tag(name) for name in TAGS],
     )
 
 

@@ -97,14 +97,14 @@ def _folder(folder: Path, prefix: str) -> Imported:
     questions, unjudged = list[GoldenQuestion](), 0
     for row, place in _rows(_there(folder / QUERIES), MAX_LINE):
         identifier = row.get("_id")
-        known = judged.pop(identifier, None) if isinstance(identifier, str) else None
+        known = judged.get(identifier) if isinstance(identifier, str) else None
         given = row.get("metadata")
         facts = given if isinstance(given, dict) else {}
         if known is None and facts.get("answerable") is not False:
             unjudged += 1
         else:
             questions.append(_prefixed(_judged_question(row, facts, known or _Judged(), place), prefix))
-    left_out = {"without a judgement": unjudged, "judged but not among the queries": len(judged)}
+    left_out = {"without a judgement": unjudged, "judged but not among the queries": len(judged.keys() - {each.id for each in questions})}
     if not questions:
         raise BadRequest(f"{folder} has no question with a judgement above 0; left out: {left_out}")
     return Imported(_unique(questions, folder), {why: count for why, count in left_out.items() if count})

@@ -43,7 +43,7 @@ def test_the_part_is_decided_by_the_id_about_half_each_and_kept_when_given():
         ({"question": "x" * 8_001}, "length"),
         ({"question": "\ud800"}, "lone surrogates"),
         ({"passages": None}, "give the passages"),
-        ({"passages": "a"}, "Expected `array`"),
+        ({"passages": "a"}, "Expected `array"),
         ({"passages": [{"quote": "x"}]}, "doc_id"),
         ({"passages": [{"doc_id": "a\n"}]}, "control characters"),
         ({"passages": [{"doc_id": "a", "quote": " \n"}]}, "the quote from a is empty"),

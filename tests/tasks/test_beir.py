@@ -110,7 +110,7 @@ PACKED = gzip.compress(lines(*QUERIES))
         ("queries.jsonl", b"[" * 200_000, "queries.jsonl, line 1 is not JSON"),
         ("queries.jsonl", lines([1]), "queries.jsonl, line 1 is no JSON object"),
         ("queries.jsonl", b"x" * (beir.MAX_LINE + 1), "queries.jsonl, line 1 is longer than 4194304 bytes"),
-        ("queries.jsonl", lines(*QUERIES, *QUERIES), "no question with|left out|two questions have the id"),
+        ("queries.jsonl", lines(*QUERIES, *QUERIES), "two questions have the id 'q1'"),
         ("queries.jsonl", lines({"_id": "q1"}), "queries.jsonl, line 1: no golden question"),
         ("queries.jsonl", lines({"_id": "q1", "text": " "}), "the question is empty"),
         ("queries.jsonl", lines({"_id": "q1", "text": "?", "metadata": {"passages": [{"doc_id": "a", "quote": 7}]}}), "line 1: no golden"),
