@@ -90,6 +90,10 @@ def _question(row: Mapping[str, Any], grades: Mapping[str, int]) -> Question:
     return Question(row["_id"], row["text"], grades, golden, row.get("answer"))
 
 
+def _is_unanswerable(row: Mapping[str, Any]) -> bool:
+    return (row.get("metadata") or {}).get("answerable") is False
+
+
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     packed = path.with_name(path.name + ".gz")
     with gzip.open(packed, "rt", encoding="utf-8") if packed.exists() else path.open(encoding="utf-8") as lines:
