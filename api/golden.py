@@ -85,7 +85,7 @@ async def get_golden(
     request: Req,
     platform: NamedDependency[Platform],
     name: Name,
-    part: Part | None = None,
+    part: Annotated[Part | None, QueryParameter(description="Only this part.")] = None,
     format_: Format = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -168,7 +168,7 @@ def _uncertain(groups: Mapping[str, list[Row]], embedder: str | None) -> Iterato
         best = [row["best"] for row in group if row["best"] is not None and row["embedder"] == embedder]
         measured += [(max(best), group)] if best else []
     for similarity, group in sorted(measured, key=lambda each: each[0]):
-        yield group, f"the nearest passage was only {similarity:.2f} similar"
+        yield group, f"the best hit has a similarity of {similarity:.2f}"
 
 
 def _frequent(groups: Mapping[str, list[Row]]) -> Iterator[tuple[list[Row], str]]:
