@@ -153,7 +153,7 @@ def _resolved(view: View, questions: Sequence[GoldenQuestion]) -> Iterator[Case]
     for start in range(0, len(questions), RESOLVED_AT_ONCE):
         some = questions[start : start + RESOLVED_AT_ONCE]
         asked = {passage.doc_id for question in some for passage in question.passages}
-        chunks: dict[str, list[Chunk]] = dict.fromkeys(asked, []) | view.chunks_by_document(asked)
+        chunks: dict[str, list[Chunk]] = {doc_id: [] for doc_id in asked} | view.chunks_by_document(asked)
 
         def chunks_of(doc_id: str, known: dict[str, list[Chunk]] = chunks) -> list[Chunk]:
             """Also of documents that say the same as one that was asked for."""
