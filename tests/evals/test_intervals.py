@@ -66,7 +66,6 @@ def ndcg_like(mean: float) -> list[float]:
     return min((chances(n / 1000) for n in range(1000)), key=lambda found: abs(float(np.dot(found, DISCOUNTS)) - mean))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("questions", [50, 150, 300])
 @pytest.mark.parametrize("mean", [0.3, 0.5, 0.7, 0.85, 0.95])
 def test_intervals_hold_the_true_mean_in_95_of_100_samples(questions, mean):
@@ -78,16 +77,18 @@ def test_intervals_hold_the_true_mean_in_95_of_100_samples(questions, mean):
     assert 930 <= held <= 970
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("questions", [50, 150, 300])
 @pytest.mark.parametrize(("caught", "false_alarms"), [(0.65, 0.15), (0.9, 0.05), (0.4, 0.3)])
 def test_intervals_of_precision_recall_and_f1_hold_the_true_value_in_95_of_100_samples(questions, caught, false_alarms):
-    """A third of the questions has no answer; of those `caught` are declined, of the others `false_alarms`."""
+    """A third of the questions has no answer; of those `caught` are declined, of the others `false_alarms`.
+
+    4,000 samples: three shares are looked at nine times, and chance alone would put one of 1,000 outside.
+    """
     rng = np.random.default_rng(7)
     right, wrong, missed = caught / 3, 2 * false_alarms / 3, (1 - caught) / 3
     truth = (right / (right + wrong), caught, 2 * right / (2 * right + wrong + missed))
     held = np.zeros(3)
-    for _ in range(1000):
+    for _ in range(4000):
         both, alarms, lost, _rest = (int(n) for n in rng.multinomial(questions, [right, wrong, missed, 1 - right - wrong - missed]))
         found = (
             intervals.proportion_interval(both, both + alarms),
@@ -95,7 +96,7 @@ def test_intervals_of_precision_recall_and_f1_hold_the_true_value_in_95_of_100_s
             intervals.f1_interval(both, alarms + lost),
         )
         held += [each.low <= true <= each.high for each, true in zip(found, truth, strict=True)]
-    assert ((held >= 930) & (held <= 970)).all(), held
+    assert ((held >= 0.93 * 4000) & (held <= 0.97 * 4000)).all(), held
 
 
 def test_nothing_measured_is_not_zero():
