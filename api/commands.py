@@ -147,18 +147,23 @@ def evaluate(
     release: Release = None,
     dataset: str = "default",
     sample: Annotated[int | None, Parameter(help="Use only this many golden questions.")] = None,
+    part: Annotated[Literal["development", "held_out"] | None, Parameter(help="Use one part of the golden set.")] = None,
+    answers: Annotated[bool, Parameter(help="Measure the answers too, not only what is found.")] = True,
+    minutes: Annotated[float | None, Parameter(help="Leave unmeasured what is not done after so many minutes.")] = None,
     wait: Annotated[bool, Parameter(help="Wait for the scores.")] = True,
     timeout: Annotated[float, Parameter(help="Stop waiting after this many seconds; the evaluation goes on.")] = 3600.0,
     session: Here,
 ) -> Outcome:
     """Score a release on golden questions."""
-    reply = session.client.post("/v1/evaluations", {"release": release, "dataset": dataset, "sample": sample})
+    asked: Json = {"release": release, "dataset": dataset, "sample": sample, "part": part, "answers": answers, "minutes": minutes}
+    reply = session.client.post("/v1/evaluations", asked)
     if not wait:
         return Outcome(reply, terminal.started)
     session.terminal.note(f"evaluation {reply['id']}: {reply.get('url') or 'started'}")
     path, end = f"/v1/evaluations/{reply['id']}", time.monotonic() + timeout
-    with session.terminal.progress("Evaluating", None):
+    with session.terminal.progress("Evaluating", None) as advance:
         while (reply := session.client.get(path))["state"] in ("queued", "running") and time.monotonic() < end:
+            advance(reply.get("done") or 0, reply.get("of"))
             time.sleep(PAUSE_S)
     return Outcome(reply, terminal.evaluation, 0 if reply["state"] == "completed" else 4)
 

@@ -15,6 +15,7 @@ from api.replies import EvaluationReply, Page, StartedReply
 from api.requests import EvaluationRequest
 from api.runs import Runs
 from index.evaluations import Evaluation, as_json
+from index.progress import EvaluationProgress
 
 DEPLOYMENT = "evaluate/evaluate"
 EvaluationState = Literal["queued", "running", "completed", "failed"]
@@ -25,7 +26,8 @@ EvaluationState = Literal["queued", "running", "completed", "failed"]
     guards=[requires("writer")],
     summary="Start an evaluation",
     operation_id="start_evaluation",
-    description="Starts an evaluation of a release (default: live) on a golden set; it runs and can be watched in Prefect.",
+    description="Starts an evaluation of a release (default: live) on a golden set, or a part or a sample of it; without `answers` only "
+    "what is found is measured. It runs and can be watched in Prefect; what is not done after `minutes` is left unmeasured.",
     tags=["Evaluations"],
     status_code=202,
     sync_to_thread=True,
@@ -37,7 +39,7 @@ def start_evaluation(
     asked = data or EvaluationRequest()
     if asked.release is not None:
         platform.store.log.servable(asked.release)
-    run = runs.start(DEPLOYMENT, {"release": asked.release, "dataset": asked.dataset, "sample": asked.sample})
+    run = runs.start(DEPLOYMENT, {name: getattr(asked, name) for name in asked.__struct_fields__})
     return StartedReply(run, runs.url(run))
 
 
@@ -69,22 +71,26 @@ def list_evaluations(
     sync_to_thread=True,
 )
 def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Runs], identifier: FromPath[UUID]) -> EvaluationReply:
-    """One evaluation: its state, and when it is completed its scores and questions."""
+    """One evaluation: its state, how far it is, and when it is completed its scores and questions."""
     finished = platform.store.evaluations.get(str(identifier))
     if finished:
         return _reply(finished, runs)
     run = runs.get(str(identifier))
     # Prefect says completed a moment before or after the row is there; without a row it is not done.
     state = "running" if run.state == "completed" else run.state
+    told = EvaluationProgress(platform.store.folder).read(run.id) if state == "running" else None
     return EvaluationReply(
         id=run.id,
         state=cast(EvaluationState, state),
-        release=run.parameters.get("release"),
+        release=told.release if told else run.parameters.get("release"),
         dataset=run.parameters.get("dataset"),
         scores=[],
         questions=[],
         reason=run.message if state == "failed" else None,
         url=runs.url(run.id),
+        step=told.step if told else None,
+        done=told.done if told else None,
+        of=told.of if told else None,
     )
 
 

@@ -223,7 +223,10 @@ class StartedReply(msgspec.Struct):
 
 
 class EvaluationReply(msgspec.Struct):
-    """An evaluation: its state and, when completed, its scores with 95 % intervals."""
+    """An evaluation: its state and, when completed, its scores with 95 % intervals.
+
+    While it is running, `done` of `of` questions are through its `step`.
+    """
 
     id: str
     state: Literal["queued", "running", "completed", "failed"]
@@ -233,6 +236,9 @@ class EvaluationReply(msgspec.Struct):
     questions: list[dict[str, Any]]
     reason: str | None
     url: str
+    step: str | None = None
+    done: int | None = None
+    of: int | None = None
 
 
 JudgeState = Literal["none", "unexamined", "unqualified", "qualified"]

@@ -120,11 +120,14 @@ class RebuildRequest(Request, kw_only=True):
 
 
 class EvaluationRequest(Request, kw_only=True):
-    """What to evaluate: a release (default: live) on a golden set, all of it or a random sample."""
+    """What to evaluate: a release (default: live) on a golden set, all of it, one of its parts, or a random sample."""
 
     release: ReleaseNumber | None = None
     dataset: Annotated[str, Meta(max_length=64, pattern="^[a-z0-9_-]+$")] = "default"
     sample: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    answers: Annotated[bool, Meta(description="false: only what is found is measured.")] = True
+    part: Literal["development", "held_out"] | None = None
+    minutes: Annotated[float, Meta(gt=0, le=720, description="What is not done by then is left unmeasured.")] | None = None
 
 
 class PlanRequest(Request, kw_only=True):

@@ -252,15 +252,18 @@ def evaluation(terminal: Terminal, reply: Json) -> None:
     terminal.line(f"Evaluation {reply['id']} of release {reply['release']}: {reply['state']}")
     if reply.get("reason"):
         terminal.line(reply["reason"])
-    rows = [(each["metric"], each["value"], _interval(each), f"{each['measured']}/{each['of']}") for each in reply.get("scores") or []]
+    scores = reply.get("scores") or []
+    rows = [(each["metric"], each["value"], _interval(each), f"{each['measured']}/{each['of']}") for each in scores]
     if rows:
         terminal.table(("metric", "value", "95 % interval", "questions"), rows, right=("value", "95 % interval", "questions"))
     notes: dict[str, list[str]] = {}
-    for each in reply.get("scores") or []:
+    for each in scores:
         if each.get("note"):
             notes.setdefault(each["note"], []).append(each["metric"])
     for note, metrics in notes.items():
         terminal.line(f"{', '.join(metrics)}: shown, but nothing rests on it ({note}).")
+    if few := [each["metric"] for each in scores if not each.get("covered", True)]:
+        terminal.line(f"Too few questions were measured for a verdict: {', '.join(few)}.")
 
 
 def rebuild(terminal: Terminal, reply: Json) -> None:

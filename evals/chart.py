@@ -46,7 +46,7 @@ def draw(evaluations: Sequence[Evaluation]) -> alt.ConcatChart:
     panels = [_panel(metric, points) for metric in metrics if (points := _points(metric, evaluations))]
     title = alt.TitleParams(
         "Scores over releases",
-        subtitle=["Mean of the golden questions and its 95 % bootstrap interval; beside each name its newest value."],
+        subtitle=["Mean of the golden questions and its 95 % interval; beside each name its newest value."],
         anchor="start",
         offset=16,
     )

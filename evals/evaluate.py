@@ -1,29 +1,34 @@
 """An evaluation: golden questions asked on one release, as the API would answer them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, ParamSpec, Protocol, TypeVar
+from math import inf
+from time import monotonic
+from typing import ParamSpec, Protocol, TypeVar
 
-from evals import dataset, intervals, judge, ranking
-from evals.answers import ABSTENTION, Ask, Attempt, ask_all
-from evals.judge import Judge, Verdict, Verdicts
+from evals import answers, dataset, judge, wording
+from evals.answers import Ask, Attempt, ask_all
+from evals.case import Case, Found, Search
+from evals.judge import Judge, Verdicts
+from evals.rows import rows_of, scores_of
+from index.chunks import Chunk
 from index.embedder import Embedder
-from index.errors import Conflict
-from index.evaluations import Evaluation, Score
+from index.errors import BadRequest, Conflict, Unavailable
+from index.evaluations import Evaluation
 from index.golden import GoldenQuestion, Part
 from index.golden_sets import GoldenSets
 from index.releases import Release
 from index.search import Reader, View
-from tasks.golden import Relevance, resolve
-from tasks.retrieve import Hit, Query, retrieve
+from tasks.golden import resolve
+from tasks.retrieve import Query, retrieve
 
 P = ParamSpec("P")
 T = TypeVar("T")
 # What is being done, how many questions are done, of how many.
 Progress = Callable[[str, int, int], None]
-Found = Mapping[str, tuple[Hit, ...]]
+# Questions whose documents are in memory at once.
+RESOLVED_AT_ONCE = 200
 
 
 class Run(Protocol):
@@ -36,9 +41,10 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be evaluated. `release` None is the live one; `sample` None asks all questions, `part` None both parts.
+    """What is to be evaluated.
 
-    `golden`: the sets of the index; without it only packaged ones are known.
+    `release` None is the live one; `part` None takes both parts of the golden set; `sample` None asks all questions of it. What is
+    not done after `minutes` is left unmeasured. `golden`: the sets of the index; without it only packaged ones are known.
     """
 
     id: str
@@ -46,20 +52,26 @@ class Request:
     dataset: str = dataset.DEFAULT
     sample: int | None = None
     part: Part | None = None
+    minutes: float | None = None
     golden: GoldenSets | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A golden question on one release, with the chunks that answer it there."""
+class Deadline:
+    """The time of an evaluation, from when it is made."""
 
-    question: GoldenQuestion
-    relevance: Relevance
+    minutes: float | None = None
+    began: float = field(default_factory=monotonic)
 
     @property
-    def ranked(self) -> bool:
-        """Whether rankings can be measured on it: it has an answer, which still stands where it was quoted."""
-        return self.question.answerable and not self.relevance.stale
+    def left_s(self) -> float:
+        """Seconds that are left, at least 0."""
+        return inf if self.minutes is None else max(0.0, self.began + 60 * self.minutes - monotonic())
+
+    @property
+    def used_up(self) -> str:
+        """The reason of what came too late."""
+        return f"not searched: the {self.minutes:g} minutes of the evaluation were used up"
 
 
 def plainly(step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,6 +87,7 @@ def evaluate(
     ask: Ask | None = None,
     judged_by: Judge | None = None,
     run: Run = plainly,
+    questions: Sequence[GoldenQuestion] | None = None,
 ) -> Evaluation:
     """The scores of one release on a golden set.
 
@@ -86,18 +99,22 @@ def evaluate(
         ask: answers a question on the same release; None measures retrieval only.
         judged_by: scores the answers with RAGAS' LLM metrics.
         run: runs each coarse step.
+        questions: asked instead of those that the request names.
 
     Raises:
         NotFound, Conflict, Unavailable: no such golden set or release, it was reclaimed, or another embedder made it.
         BadRequest: a sample below 1.
     """
     started_at = datetime.now(UTC)
+    budget = Deadline(request.minutes)
     view = reader.view(request.release)
     check_embedder(view.release, embedder)
-    cases = run(resolve_questions, view, request)
-    found = run(retrieve_passages, reader, embedder, view.release.number, cases, progress)
-    attempts = run(ask_questions, ask, cases, progress) if ask else ()
-    verdicts = run(judge_answers, judged_by, embedder, attempts, progress) if judged_by else {}
+    cases = run(resolve_questions, view, questions_of(request) if questions is None else questions)
+    found = run(retrieve_passages, reader, embedder, view.release.number, cases, progress, budget)
+    attempts = run(ask_questions, ask, cases, progress, budget) if ask else ()
+    worded = run(compare_wording, embedder, attempts) if ask else {}
+    judged = run(judge_answers, judged_by, embedder, attempts, progress, budget) if judged_by else {}
+    verdicts = {question: {**worded.get(question, {}), **judged.get(question, {})} for question in worded.keys() | judged.keys()}
     rows = rows_of(cases, found, attempts, verdicts)
     return Evaluation(
         id=request.id,
@@ -122,88 +139,60 @@ def check_embedder(release: Release, embedder: Embedder) -> None:
         )
 
 
-def resolve_questions(view: View, request: Request) -> tuple[Case, ...]:
-    """The questions asked for, with the chunks of the release that answer them."""
-    questions = dataset.sample(dataset.load(request.dataset, request.golden, request.part), request.sample)
-    chunks_of = cache(view.chunks_of)
-    return tuple(Case(question, resolve(question, chunks_of)) for question in questions)
+def resolve_questions(view: View, questions: Sequence[GoldenQuestion]) -> tuple[Case, ...]:
+    """The questions with the chunks of the release that answer them."""
+    return tuple(_resolved(view, questions))
 
 
-def retrieve_passages(reader: Reader, embedder: Embedder, release: int, cases: Sequence[Case], progress: Progress) -> Found:
-    """The passages found for each question, by its id, by the same search that is served."""
+def questions_of(request: Request) -> tuple[GoldenQuestion, ...]:
+    """The questions asked for."""
+    return dataset.sample(dataset.load(request.dataset, request.golden, request.part), request.sample)
+
+
+def _resolved(view: View, questions: Sequence[GoldenQuestion]) -> Iterator[Case]:
+    for start in range(0, len(questions), RESOLVED_AT_ONCE):
+        some = questions[start : start + RESOLVED_AT_ONCE]
+        asked = {passage.doc_id for question in some for passage in question.passages}
+        chunks: dict[str, list[Chunk]] = {doc_id: [] for doc_id in asked} | view.chunks_by_document(asked)
+
+        def chunks_of(doc_id: str, known: dict[str, list[Chunk]] = chunks) -> list[Chunk]:
+            """Also of documents that say the same as one that was asked for."""
+            return known[doc_id] if doc_id in known else known.setdefault(doc_id, view.chunks_of(doc_id))
+
+        for question in some:
+            shown = frozenset(same.duplicate_of or same.doc_id for passage in question.passages for same in chunks_of(passage.doc_id)[:1])
+            yield Case(question, resolve(question, chunks_of), shown)
+
+
+def retrieve_passages(reader: Reader, embedder: Embedder, release: int, cases: Sequence[Case], progress: Progress, budget: Deadline) -> Found:
+    """What is found for each question, by its id, by the same search that is served."""
     found = {}
     for done, case in enumerate(cases, 1):
-        query = Query(case.question.question, k=ranking.K, release=release)
-        found[case.question.id] = retrieve(reader, embedder, query).hits
+        found[case.question.id] = _search(reader, embedder, release, case) if budget.left_s else Search((), budget.used_up)
         progress("searching", done, len(cases))
     return found
 
 
-def ask_questions(ask: Ask, cases: Sequence[Case], progress: Progress) -> tuple[Attempt, ...]:
+def _search(reader: Reader, embedder: Embedder, release: int, case: Case) -> Search:
+    """One search; where the question can't be asked, or its vector can't be had now, it is unmeasured."""
+    try:
+        return Search(retrieve(reader, embedder, Query(case.question.question, k=case.depth, release=release)).hits)
+    except (BadRequest, Unavailable) as error:
+        return Search((), str(error))
+
+
+def ask_questions(ask: Ask, cases: Sequence[Case], progress: Progress, budget: Deadline) -> tuple[Attempt, ...]:
     """The answers; stale questions are not asked, since nobody knows whether they still have one."""
     asked = [case.question for case in cases if not case.relevance.stale]
-    return ask_all(ask, asked, lambda done, of: progress("answering", done, of))
+    return ask_all(ask, asked, lambda done, of: progress("answering", done, of), min(answers.BUDGET_S, budget.left_s))
 
 
-def judge_answers(judged_by: Judge, embedder: Embedder, attempts: Sequence[Attempt], progress: Progress) -> Verdicts:
+def compare_wording(embedder: Embedder, attempts: Sequence[Attempt]) -> Verdicts:
+    """The answers beside their references and passages."""
+    return wording.measure(embedder, attempts)
+
+
+def judge_answers(judged_by: Judge, embedder: Embedder, attempts: Sequence[Attempt], progress: Progress, budget: Deadline) -> Verdicts:
     """The judge's verdicts on the answers."""
-    return judge.judge_answers(judged_by, embedder, attempts, lambda done, of: progress("judging", done, of))
-
-
-def rows_of(cases: Sequence[Case], found: Found, attempts: Sequence[Attempt], verdicts: Verdicts) -> list[dict[str, Any]]:
-    """What happened to each question, as JSON: the `questions` of an `Evaluation`."""
-    ranked = [case for case in cases if case.ranked]
-    values = ranking.measure(
-        {case.question.id: [hit.chunk.chunk_id for hit in found[case.question.id]] for case in ranked},
-        {case.question.id: case.relevance.chunk_ids for case in ranked},
-    )
-    by_id = {attempt.question.id: attempt for attempt in attempts}
-    return [
-        _row(case, found[case.question.id], values.get(case.question.id, {}))
-        | _answer_row(by_id.get(case.question.id), values.get(case.question.id, {}), verdicts.get(case.question.id, {}))
-        for case in cases
-    ]
-
-
-def scores_of(rows: Sequence[Mapping[str, Any]], with_answers: bool, with_judge: bool) -> tuple[Score, ...]:
-    """The mean of each metric over the rows; stale and failed questions are unmeasured."""
-    answerable = [row for row in rows if row["answerable"]]
-    wanted = dict.fromkeys(ranking.METRICS, answerable)
-    wanted |= {ABSTENTION: list(rows)} if with_answers else {}
-    wanted |= dict.fromkeys(judge.METRICS, answerable) if with_judge else {}
-    return tuple(intervals.score(metric, [row["metrics"].get(metric) for row in of]) for metric, of in wanted.items())
-
-
-def _row(case: Case, hits: Sequence[Hit], values: Mapping[str, float | None]) -> dict[str, Any]:
-    return {
-        "id": case.question.id,
-        "question": case.question.question,
-        "answerable": case.question.answerable,
-        "passages": [{"doc_id": passage.doc_id, "quote": passage.quote} for passage in case.question.passages],
-        "stale": list(case.relevance.stale),
-        "relevant": sorted(case.relevance.chunk_ids),
-        "found": [
-            {
-                "chunk_id": hit.chunk.chunk_id,
-                "doc_id": hit.chunk.doc_id,
-                "heading": " > ".join(hit.chunk.heading),
-                "relevant": hit.chunk.chunk_id in case.relevance.chunk_ids,
-            }
-            for hit in hits
-        ],
-        "metrics": dict(values),
-    }
-
-
-def _answer_row(attempt: Attempt | None, values: Mapping[str, float | None], verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-    """What an answer adds to the row of its question; nothing when it was not asked."""
-    if attempt is None:
-        return {}
-    metrics = {ABSTENTION: attempt.abstention} | {metric: verdict.value for metric, verdict in verdicts.items()}
-    reasons = {ABSTENTION: attempt.reason} | {metric: verdict.reason for metric, verdict in verdicts.items()}
-    return {
-        "answer": attempt.answer.text if attempt.answer else None,
-        "grounded": attempt.answer.grounded if attempt.answer else None,
-        "metrics": {**values, **metrics},
-        "unmeasured": {metric: reason for metric, reason in reasons.items() if reason},
-    }
+    in_time = replace(judged_by, budget=replace(judged_by.budget, seconds=min(judged_by.budget.seconds, budget.left_s)))
+    return judge.judge_answers(in_time, embedder, attempts, lambda done, of: progress("judging", done, of))

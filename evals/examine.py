@@ -9,6 +9,7 @@ from uuid import uuid4
 from evals.evaluate import Request, evaluate
 from evals.gate import Judgement, Verdict, judged
 from evals.prove import values_of
+from evals.ranking import NDCG
 from evals.recall import Recall, measure, probe, questions, sentence
 from index.embedder import Embedder
 from index.releases import Release
@@ -94,8 +95,10 @@ def overall(golden: Judgement, known: Judgement) -> Verdict:
 
 
 def _golden(store: Store, reader: Reader, side: Side) -> dict[str, float]:
-    """nDCG@10 by golden question, of those that can be measured on the release."""
-    return values_of(evaluate(reader, side.embedder, Request(uuid4().hex, side.view.release.number, golden=store.golden)))
+    """nDCG@10 by golden question; none where too few can be measured on the release for a verdict."""
+    evaluation = evaluate(reader, side.embedder, Request(uuid4().hex, side.view.release.number, golden=store.golden))
+    score = evaluation.score(NDCG)
+    return values_of(evaluation) if score and score.covered else {}
 
 
 def _known_items(live: Side, candidate: Side) -> tuple[Judgement, Finding]:

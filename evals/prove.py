@@ -6,13 +6,11 @@ from typing import Any
 from evals import dataset
 from evals.gate import Judgement, Verdict, judged
 from evals.ranking import NDCG
-from index.evaluations import Evaluation, as_json
+from index.evaluations import COVERAGE_FLOOR, Evaluation, as_json, covered
 from index.golden_sets import GoldenSets
 from index.store import Store
 
 BY = "evaluate"
-# A release on which most golden questions can't be measured has not been shown to be good.
-MIN_MEASURED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,11 @@ def coverage_gap(evaluation: Evaluation, stored: GoldenSets | None = None) -> st
         return f"a sample of {len(asked)} questions was asked; all {len(asked) + len(missing)} are needed to prove a release"
     answerable = [question for question in golden if question.answerable]
     measured = len(values_of(evaluation))
-    if measured < MIN_MEASURED * len(answerable):
-        return f"only {measured} of {len(answerable)} golden questions could be measured: their passages are not in this release"
+    if not covered(measured, len(answerable)):
+        return (
+            f"only {measured} of {len(answerable)} golden questions could be measured, {COVERAGE_FLOOR:.0%} are needed: the report says "
+            "why not the others"
+        )
     return None
 
 

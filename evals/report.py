@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evals import chart, exam_report, judge, ranking
+from evals import answers, chart, exam_report, judge, ranking, wording
 from evals.answers import ABSTENTION
 from evals.ranking import NDCG
-from index.evaluations import Evaluation, Score
+from evals.rows import STALE, WHOLE_DOCUMENTS
+from index.evaluations import COVERAGE_FLOOR, Evaluation, Score
 from index.exams import Standing
 
 WORST = 5
@@ -20,7 +21,15 @@ MEANINGS = {
     ranking.MRR: "How high is the first of them? (1/rank)",
     ranking.CONTEXT_PRECISION: "RAGAS: which share of the 10 found answers the question? (few passages do, so it is low by nature)",
     ranking.CONTEXT_RECALL: "RAGAS: which share of what answers was found?",
+    ranking.TEXT_PRECISION: "RAGAS, by the words: do the passages that say it come first?",
+    ranking.TEXT_RECALL: "RAGAS, by the words: which share of what was quoted stands in what was found?",
     ABSTENTION: "Is there an answer when the documents hold one, and only then?",
+    answers.ABSTENTION_PRECISION: "Of the questions that were declined: how many have no answer?",
+    answers.ABSTENTION_RECALL: "Of the questions without an answer: how many were declined?",
+    answers.ABSTENTION_F1: "Both in one.",
+    wording.QUOTED_SPANS: "RAGAS: which share of what an answer quotes stands in its passages, word for word?",
+    wording.SIMILARITY: "How near is the answer to the reference answer? (cosine of their vectors)",
+    wording.ROUGE_L: "How much of it has the same words in the same order?",
     judge.FAITHFULNESS: "RAGAS, by the judge: does the answer say only what the passages say?",
     judge.ANSWER_RELEVANCY: "RAGAS, by the judge: does the answer answer the question?",
     judge.LLM_CONTEXT_PRECISION: "RAGAS, by the judge: do the passages that help come first?",
@@ -60,7 +69,9 @@ def _head(evaluation: Evaluation, verdict: str) -> str:
 
 def _scores(scores: Sequence[Score]) -> str:
     lines = ["| metric | score | | 95 % interval | measured | asks |", "|:--|--:|:--|:--|--:|:--|"]
-    return "\n".join([*lines, *(_score_line(score) for score in scores)])
+    few = [score.metric for score in scores if score.value is not None and not score.covered]
+    told = f"\n\n**Too few were measured for a verdict** (below {COVERAGE_FLOOR:.0%}): {', '.join(few)}." if few else ""
+    return "\n".join([*lines, *(_score_line(score) for score in scores)]) + told
 
 
 def _score_line(score: Score) -> str:
@@ -107,9 +118,13 @@ def _question(row: Mapping[str, Any]) -> str:
     found = [hit for hit in row["found"] if hit["relevant"]]
     rank = f"first at rank {row['found'].index(found[0]) + 1}" if found else f"not among the first {ranking.K}"
     lines = [f"### {_inline(row['question'])}", f"{NDCG} {row['metrics'][NDCG]:.2f}, the answer was {rank}. It stands in:", ""]
-    lines += [f"- `{_code(passage['doc_id'])}`: “{_inline(passage['quote'])}”" for passage in row["passages"]]
+    lines += [_passage(passage) for passage in row["passages"]]
     lines += ["", "Found instead:" if not found else "Found:", ""]
     return "\n".join([*lines, *(_hit(n, hit) for n, hit in enumerate(row["found"][:SHOWN_HITS], 1))])
+
+
+def _passage(passage: Mapping[str, Any]) -> str:
+    return f"- `{_code(passage['doc_id'])}`" + (f": “{_inline(passage['quote'])}”" if passage["quote"] else "")
 
 
 def _hit(n: int, hit: Mapping[str, Any]) -> str:
@@ -128,7 +143,9 @@ def _stale(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _unmeasured(rows: Sequence[Mapping[str, Any]]) -> str:
-    reasons = Counter((metric, reason) for row in rows for metric, reason in row.get("unmeasured", {}).items())
+    told = ((metric, reason) for row in rows for metric, reason in row.get("unmeasured", {}).items())
+    # Stale questions have a section of their own, and of whole documents nothing is missing.
+    reasons = Counter(each for each in told if each[1] not in (STALE, WHOLE_DOCUMENTS))
     if not reasons:
         return ""
     lines = [f"- {metric}, {count} times: {_inline(reason)}" for (metric, reason), count in reasons.most_common(MAX_LISTED)]

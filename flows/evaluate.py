@@ -1,7 +1,9 @@
 """The `evaluate` flow: scores a release on golden questions, reports it, and proves it when it holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -15,19 +17,20 @@ from prefect.states import Completed
 from pydantic import SecretStr
 
 from evals import exam, report
-from evals.answers import AnsweredQuestion, Ask
+from evals.answers import ABSTENTION, AnsweredQuestion, Ask
 from evals.budget import Budget
-from evals.dataset import DEFAULT, load
-from evals.dataset import sample as sample_of
-from evals.evaluate import Request
+from evals.dataset import DEFAULT
+from evals.evaluate import Request, questions_of
 from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
 from evals.prove import prove
 from evals.ranking import NDCG
 from index.embedder import Embedder, embedder_for
-from index.evaluations import Evaluation
+from index.evaluations import Evaluation, Evaluations
 from index.exams import Standing
+from index.golden import GoldenQuestion, Part
 from index.overrides import overridden
+from index.progress import EvaluationProgress, EvaluationStep
 from index.releases import Release
 from index.search import Reader
 from index.settings import Settings
@@ -41,24 +44,35 @@ T = TypeVar("T")
 ARTIFACT = "evaluation-report"
 # A slow judge takes hours; until then retention leaves the release.
 LONGEST = timedelta(hours=12)
+WRITE_EVERY_S = 0.5
 EXCEPTION_PREFIX = "Flow run encountered an exception: "
 DESCRIPTION = (
     "Asks the golden questions on a release and scores what it finds: RAGAS context precision and recall, nDCG@10, recall@10, MRR@10, "
-    "whether it answers only what the documents hold, and, with a judge configured, RAGAS faithfulness and answer relevancy. "
-    "A full evaluation that is not significantly worse than the last one proves the release. The report is the run's artifact."
+    "whether it answers only what the documents hold, what the answers quote and how near they are to the reference answers, and, with "
+    "a judge configured, RAGAS' LLM metrics. Without 'answers' only what is found is measured. 'part' takes the development or the "
+    "held-out questions of a golden set, 'sample' so many of them; what is not done after 'minutes' is left unmeasured. 'again' off: "
+    "skips a release that has been measured on the same questions. A full evaluation that is not significantly worse than the last one "
+    "proves the release. The report is the run's artifact."
 )
 
 
 class Progress:
-    """Tells how far the evaluation is: a line and the bar in the Prefect UI, four times a step."""
+    """Tells how far the evaluation is: a line and the bar in the Prefect UI four times a step, and a file, if any, more often."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: EvaluationProgress | None = None, begun: EvaluationStep | None = None) -> None:
         self._artifact = cast(UUID, create_progress_artifact(0.0, description="evaluation"))
+        self._file = told
+        self._begun = begun
         self._told = ("", -1)
+        self._written_at = float("-inf")
 
     def __call__(self, step: str, done: int, of: int) -> None:
         """`done` of `of` questions are through this step."""
         told = (step, 4 * done // of)
+        if told != self._told or monotonic() - self._written_at > WRITE_EVERY_S:
+            self._written_at = monotonic()
+            if self._file and self._begun:
+                self._file.write(replace(self._begun, step=step, done=done, of=of))
         if told != self._told:
             self._told = told
             print(f"{step}: {done} of {of} questions")
@@ -77,8 +91,10 @@ def run_name() -> str:
     """What the run is called in the Prefect UI."""
     asked: dict[str, Any] = current_run.parameters
     size = f", {asked['sample']} questions" if asked.get("sample") else ""
+    part = f", {asked['part'].replace('_', '-')} part" if asked.get("part") else ""
+    what = "" if asked.get("answers", True) else ", what is found only"
     release = f"release {asked['release']}" if asked.get("release") else "the live release"
-    return f"evaluate {release} on {asked.get('dataset', DEFAULT)}{size}"
+    return f"evaluate {release} on {asked.get('dataset', DEFAULT)}{part}{size}{what}"
 
 
 def record_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 - Prefect passes these names
@@ -88,6 +104,7 @@ def record_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -
     if store.evaluations.get(str(flow_run.id)) is None:
         evaluation = failed(str(flow_run.id), flow_run.parameters, flow_run.start_time, state.message, store.log.state.live)
         store.evaluations.write(evaluation)
+    EvaluationProgress(store.folder).clear(str(flow_run.id))
 
 
 def failed(identifier: str, asked: dict[str, Any], started_at: datetime | None, message: str | None, live: int) -> Evaluation:
@@ -114,26 +131,52 @@ def failed(identifier: str, asked: dict[str, Any], started_at: datetime | None, 
     on_crashed=[record_failure],
     on_cancellation=[record_failure],
 )
-def evaluate(release: int | None = None, dataset: str = DEFAULT, sample: int | None = None) -> State[Any]:
-    """Scores a release (the live one unless told otherwise), optionally on `sample` of the questions."""
+def evaluate(
+    release: int | None = None,
+    dataset: str = DEFAULT,
+    sample: int | None = None,
+    answers: bool = True,
+    part: Part | None = None,
+    minutes: float | None = None,
+    again: bool = True,
+) -> State[Any]:
+    """Scores a release (the live one unless told otherwise)."""
     settings = Settings()
     store = open_store(settings.index, settings.home)
     reader = store.reader()
     number = reader.view(release).release.number
     store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
-    sample_of(load(dataset, store.golden), sample)  # a wrong name or size fails here, before the model is loaded
+    request = Request(str(current_run.id), number, dataset, sample, part, minutes, store.golden)
+    questions = questions_of(request)  # a wrong name or size fails here, before the model is loaded
+    if not again and (before := measured_before(store.evaluations, number, dataset, questions)):
+        return Completed(message=f"Release {number} was measured on these questions already, by evaluation {before.id}.")
     print(f"evaluating release {number} on the golden set {dataset!r}")
-    embedder = as_task_run(load_embedder, store.log.get(number))
-    request = Request(str(current_run.id), number, dataset, sample, golden=store.golden)
-    ask = asker(reader, embedder, generators(settings, embedder), number)
-    progress = Progress()
-    judged_by, standing = examined_judge(settings, store, embedder, progress)
-    evaluation = evaluate_release(reader, embedder, request, progress, ask, judged_by, as_task_run)
-    verdict = as_task_run(conclude, store, exam.marked(evaluation, standing), standing)
+    begun = EvaluationStep(request.id, number, dataset, datetime.now(UTC).isoformat())
+    told = EvaluationProgress(store.folder)
+    with told.begin(begun):
+        embedder = as_task_run(load_embedder, store.log.get(number))
+        ask = asker(reader, embedder, generators(settings, embedder), number) if answers else None
+        progress = Progress(told, begun)
+        judged_by, standing = examined_judge(settings, store, embedder, progress) if answers else (None, None)
+        evaluation = evaluate_release(reader, embedder, request, progress, ask, judged_by, as_task_run, questions)
+        verdict = as_task_run(conclude, store, exam.marked(evaluation, standing), standing)
+        told.clear(request.id)
     print(verdict)
     ndcg = evaluation.score(NDCG)
     value = f"{ndcg.value:.3f}" if ndcg and ndcg.value is not None else "unmeasured"
     return Completed(message=f"Release {number}: {NDCG} {value}. {verdict}")
+
+
+def measured_before(evaluations: Evaluations, release: int, dataset: str, questions: Sequence[GoldenQuestion]) -> Evaluation | None:
+    """An evaluation of the release that asked these questions, with these passages; None when there is none."""
+    asked = {question.id: (question.question, [astuple(passage) for passage in question.passages]) for question in questions}
+    for found in evaluations.all():
+        if (found.release, found.dataset, found.state) == (release, dataset, "completed"):
+            rows = whole.questions if (whole := evaluations.get(found.id)) else ()
+            told = {row["id"]: (row["question"], [(each["doc_id"], each["quote"]) for each in row["passages"]]) for row in rows}
+            if told == asked:
+                return found
+    return None
 
 
 def load_embedder(release: Release) -> Embedder:
@@ -145,11 +188,17 @@ def conclude(store: Store, evaluation: Evaluation, standing: Standing | None = N
     """Stores the evaluation, proves the release if it holds, and shows the report; returns the verdict."""
     earlier = store.evaluations.all()
     store.evaluations.write(evaluation)
-    proof = prove(store, evaluation)
-    verdict = f"Release {evaluation.release} is {'proven' if proof.proven else 'not proven'}: {proof.reason}."
+    verdict = _verdict(store, evaluation)
     markdown = report.markdown(evaluation, earlier, verdict, standing)
     create_markdown_artifact(markdown, key=ARTIFACT, description=f"Release {evaluation.release} on {evaluation.dataset}")
     return verdict
+
+
+def _verdict(store: Store, evaluation: Evaluation) -> str:
+    if evaluation.score(ABSTENTION) is None:
+        return "Only what is found was measured: that proves no release."
+    proof = prove(store, evaluation)
+    return f"Release {evaluation.release} is {'proven' if proof.proven else 'not proven'}: {proof.reason}."
 
 
 def asker(reader: Reader, embedder: Embedder, answered_by: list[Generator], release: int) -> Ask:
@@ -157,7 +206,8 @@ def asker(reader: Reader, embedder: Embedder, answered_by: list[Generator], rele
 
     def ask(text: str) -> AnsweredQuestion:
         answered = answer(reader, embedder, answered_by, Question(text, release=release))
-        return AnsweredQuestion(answered.text, answered.grounded, tuple(hit.chunk.text for hit in answered.retrieved.hits))
+        quotes = tuple(citation.quote for citation in answered.citations)
+        return AnsweredQuestion(answered.text, answered.grounded, tuple(hit.chunk.text for hit in answered.retrieved.hits), quotes)
 
     return ask
 

@@ -10,6 +10,7 @@ from threading import Event
 from time import monotonic
 
 from evals.examine import examine
+from flows.after_rebuild import evaluate_release
 from flows.errands import Errands
 from flows.ingest import Drain
 from flows.rebuilding import BY, Rebuilding
@@ -66,7 +67,7 @@ def main() -> None:
         watcher.start()
         drain = Drain(store, publisher, stop.is_set, stop.wait, retention(settings.retention))
         begin_rebuild(publisher, asked)
-        rebuilding = Rebuilding(drain, workshop, partial(examine, recall_target=policy.recall_target), policy)
+        rebuilding = Rebuilding(drain, workshop, partial(examine, recall_target=policy.recall_target), policy, evaluate_release)
         run(drain, Errands(drain, workshop, settings.home), rebuilding, recorder, settings, stop)
         watcher.stop()
         tools.parsers.close()

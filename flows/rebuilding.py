@@ -39,12 +39,14 @@ class Rebuilding:
     Attributes:
         workshop: makes the tools of a recipe; called in a thread, for it takes seconds.
         examine: compares the candidate with what is live; called in a thread.
+        served: is told the release that a rebuild has made; must not take long.
     """
 
     drain: Drain
     workshop: Callable[[Recipe], Tools]
     examine: Examine
     policy: IndexPolicy = field(default_factory=IndexPolicy)
+    served: Callable[[int], object] = lambda _: None
     wish: Wish | None = None
     rebuild: Rebuild | None = None
     _tools: Future[Tools] | None = None
@@ -161,6 +163,7 @@ class Rebuilding:
         release = self.rebuild.serve({"rows": "ok", "rebuilt": "ok", "gate": report})
         self._withdraw()  # what is served now shows the same, and what came since
         self._end(wish, "done", f"release {release.number} is made of it", release=release.number, report=report)
+        self.served(release.number)
 
     def _end(self, wish: Wish, state: RebuildState, reason: str, **detail: object) -> None:
         generation = self.rebuild.tools.generation if self.rebuild else None

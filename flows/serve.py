@@ -11,6 +11,7 @@ from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
+from flows.abandoned import end_abandoned
 from flows.alarms import ensure_automations
 from flows.capacity import capacity
 from flows.drift import drift
@@ -24,11 +25,13 @@ from flows.tune import tune
 from index.errors import Misconfigured
 from index.policy import index_policy
 from index.settings import Settings
+from index.store import open_store
 from tasks.discover import sources
 
 _log = logging.getLogger("groundwork.flows")
 MAINTAIN_EVERY = timedelta(minutes=15)
 EVALUATE_AT = "30 2 * * *"
+MEASURE_AT = "10 * * * *"
 TUNE_AT = "30 3 * * *"
 FORECAST_AT = "30 4 * * *"
 WATCH_AT = "40 * * * *"
@@ -55,7 +58,15 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             name="evaluate",
             schedule=Cron(EVALUATE_AT),
             tags=["quality"],
-            description="Scores a release on golden questions; nightly, and whenever you like.",
+            description="Scores a release on golden questions; nightly, after each rebuild, and whenever you like.",
+        ),
+        _deployment(
+            evaluate,
+            name="evaluate-retrieval",
+            parameters={"answers": False, "again": False},
+            schedule=Cron(MEASURE_AT),
+            tags=["quality"],
+            description="Scores what the live release finds for golden questions; hourly, where it was not measured on them before.",
         ),
         _deployment(
             exam,
@@ -136,6 +147,7 @@ def main() -> None:
     settings = Settings()
     index_policy(settings.index_policy)  # says at the start what is wrong with it, not in the first maintenance
     wait_for_server(settings.prefect_url)
+    end_abandoned(open_store(settings.index, settings.home))
     ensure_automations()
     serve(*deployments(settings), pause_on_shutdown=False, print_starting_message=False)
 

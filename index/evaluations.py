@@ -13,6 +13,9 @@ from lancedb.table import LanceTable
 
 from index import schema, tables
 
+# Where less of what should have been measured was, the rest may well be otherwise: no verdict rests on it.
+COVERAGE_FLOOR = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -28,6 +31,16 @@ class Score:
     measured: int
     of: int
     note: str | None = None
+
+    @property
+    def covered(self) -> bool:
+        """Whether enough questions were measured for a verdict to rest on it."""
+        return self.value is not None and covered(self.measured, self.of)
+
+
+def covered(measured: int, of: int) -> bool:
+    """Whether so many questions of all that should have been measured are enough for a verdict."""
+    return measured >= COVERAGE_FLOOR * of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +116,8 @@ def _without(question: dict[str, Any], doc_id: str) -> dict[str, Any]:
 
 
 def as_json(scores: Sequence[Score]) -> list[dict[str, Any]]:
-    """The scores as the HTTP API shows them."""
-    return [_score_row(score) for score in scores]
+    """The scores as the HTTP API shows them; `covered` False: too few questions were measured for a verdict."""
+    return [_score_row(score) | {"covered": score.covered} for score in scores]
 
 
 def _score_row(score: Score) -> dict[str, Any]:

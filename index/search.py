@@ -1,7 +1,7 @@
 """Reads: searches over one release, followed as releases come."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -102,10 +102,16 @@ class View:
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:
         """The passages of one document in order; none when it is deleted."""
-        if doc_id in self.hidden:
-            return []
-        rows = self._dataset.to_table(columns=list(SHOWN), filter=pc.field("doc_id") == doc_id).to_pylist()
-        return sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal)
+        return self.chunks_by_document([doc_id]).get(doc_id, [])
+
+    def chunks_by_document(self, doc_ids: Iterable[str]) -> dict[str, list[Chunk]]:
+        """The passages of these documents in order, read at once; deleted and unknown ones are left out."""
+        shown = sorted(set(doc_ids) - set(self.hidden))
+        rows = self._dataset.to_table(columns=list(SHOWN), filter=pc.field("doc_id").isin(shown)).to_pylist() if shown else []
+        found: dict[str, list[Chunk]] = {}
+        for chunk in sorted((chunk_from_row(row) for row in rows), key=lambda chunk: chunk.ordinal):
+            found.setdefault(chunk.doc_id, []).append(chunk)
+        return found
 
     def prewarm(self) -> None:
         """Loads what searches need into memory, so that the first one is as fast as those after it."""

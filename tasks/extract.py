@@ -48,27 +48,34 @@ class ExtractiveGenerator:
 
     name = "extractive"
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, min_similarity: float = MIN_SIMILARITY) -> None:
+        """Nothing is said where no sentence is as similar to the question as this, a cosine."""
         self._embedder = embedder
+        self._min_similarity = min_similarity
         # The same passages answer many questions: most of their sentences have been embedded before.
         self._known: LRUCache[str, Vectors] = LRUCache(REMEMBERED_SENTENCES)
         self._lock = Lock()
 
     def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
         """The best one to three sentences; not grounded when the best is too far from the question."""
-        found = [(sentence, hit.score) for hit in sources for sentence in sentences(hit.chunk)][:MAX_CANDIDATES]
+        found = _candidates(sources)
         if not found:
             return Draft("", (), grounded=False)
         candidates = [sentence for sentence, _ in found]
         vectors = self._vectors([sentence.text for sentence in candidates])
         similarity = vectors @ self._embedder.embed_query(question)
-        if float(similarity.max()) < MIN_SIMILARITY:
+        if float(similarity.max()) < self._min_similarity:
             return Draft("", (), grounded=False)
         rank = similarity + PASSAGE_WEIGHT * np.array([score for _, score in found])
         best = float(rank.max())
         chosen = _distinct([int(i) for i in np.argsort(-rank, kind="stable") if rank[i] >= best * NEAR_BEST], vectors, candidates)
         citations = tuple(cite(n, candidates[i].chunk, candidates[i].start, candidates[i].end) for n, i in enumerate(chosen, 1))
         return Draft(" ".join(f"{_plain(citation.quote)} [{citation.n}]" for citation in citations), citations, grounded=True)
+
+    def similarity(self, question: str, sources: Sequence[Hit]) -> float:
+        """The cosine of the question and the sentence that is most similar to it; -1 where there is no sentence."""
+        texts = [sentence.text for sentence, _ in _candidates(sources)]
+        return float((self._vectors(texts) @ self._embedder.embed_query(question)).max()) if texts else -1.0
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, shape (texts, dimensions)."""
@@ -79,6 +86,11 @@ class ExtractiveGenerator:
         with self._lock:
             self._known.update(found)
         return np.stack([found[text] for text in texts])
+
+
+def _candidates(sources: Sequence[Hit]) -> list[tuple[Sentence, float]]:
+    """The sentences that may be quoted, with the score of their passage."""
+    return [(sentence, hit.score) for hit in sources for sentence in sentences(hit.chunk)][:MAX_CANDIDATES]
 
 
 def sentences(chunk: Chunk) -> Iterator[Sentence]:

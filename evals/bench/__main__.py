@@ -17,7 +17,7 @@ from index.errors import Misconfigured
 
 PARTS = (
     *("embed", "parse", "chunking", "pipeline", "search", "capacity", "releases", "growth", "tail", "retention"),
-    *("ingest", "freshness", "pressure", "rebuild", "serve", "quality"),
+    *("ingest", "freshness", "pressure", "rebuild", "serve", "quality", "evaluation"),
 )
 # Need a network and minutes before they begin: only run by name.
 BY_NAME = ("peers", "stores")
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "--rows",
         type=positive,
         help="chunks in the index of `search` (20000), of `capacity` (100000) and at the start of `releases` (20000) and `tail` (50000), "
-        "passages of `pipeline` (20000), "
+        "passages of `pipeline` (20000) and `evaluation` (50000), "
         "documents in bulk of `freshness` (2000)",
     )
     found.add_argument(
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         type=positive,
         help="documents of `ingest` (500), `serve` (300), `rebuild` (2000), `freshness` (1667), `growth` at most (100000) and "
         "`pressure` (20000), "
-        "passages of `embed` (256), batches of `releases` (500), `retention` (500) and `tail` (60)",
+        "passages of `embed` (256), questions of `evaluation` (1000), batches of `releases` (500), `retention` (500) and `tail` (60)",
     )
     found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text of the others")
     found.add_argument("--dims", type=positive, help="dimensions of the vectors of `search`, `stores`, `capacity` and `tail` (384)")

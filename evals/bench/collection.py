@@ -19,26 +19,39 @@ PIECE_WORDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the documents that are relevant to it, with their grades; `golden` says which passages of them."""
+    """A question and the documents that are relevant to it, with their grades; `golden` says which passages of them.
+
+    `reference` is how people answer it.
+    """
 
     id: str
     text: str
     grades: Mapping[str, int]
     golden: GoldenQuestion | None = None
+    reference: str | None = None
+
+    def asked(self) -> GoldenQuestion:
+        """As it is asked for an answer: with the passages, or the whole documents, that hold it."""
+        whole = tuple(Passage(doc_id, "") for doc_id in self.grades)
+        return GoldenQuestion(self.id, self.text, self.golden.passages if self.golden else whole, self.reference)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`judged` says whether whole documents are relevant to a question, or passages in them."""
+    """`judged` says whether whole documents are relevant to a question, or passages in them.
+
+    `unanswerable` are questions that nothing in the documents answers.
+    """
 
     name: str
     documents: tuple[Draft, ...]
     questions: tuple[Question, ...]
     judged: Literal["documents", "passages"]
+    unanswerable: tuple[Question, ...] = ()
 
 
 def beir(folder: Path) -> Collection:
-    """A folder in BEIR layout; only questions with a judgement are taken.
+    """A folder in BEIR layout; questions with a judgement are taken, and those whose `metadata.answerable` is false.
 
     Passages are judged when each question quotes them, as `metadata.references[].content` of the document
     `metadata.corpus_id`. Raises `Misconfigured` when a file is missing or is not what it should be.
@@ -46,28 +59,39 @@ def beir(folder: Path) -> Collection:
     try:
         documents = tuple(Draft(row["_id"], content=row["text"].encode(), title=row.get("title") or None) for row in _rows(folder / CORPUS))
         grades = _grades(folder / QRELS)
-        questions = tuple(_question(row, grades[row["_id"]]) for row in _rows(folder / QUERIES) if row["_id"] in grades)
+        rows = list(_rows(folder / QUERIES))
+        questions = tuple(_question(row, grades[row["_id"]]) for row in rows if row["_id"] in grades)
+        unanswerable = tuple(
+            Question(row["_id"], row["text"], {}) for row in rows if (row.get("metadata") or {}).get("answerable") is False
+        )
     except (OSError, ValueError, KeyError) as error:
         raise Misconfigured(f"{folder} is no collection in BEIR layout ({type(error).__name__}: {error})") from error
     if not documents or not questions:
         raise Misconfigured(f"{folder}: no documents, or no question with a judgement")
-    return Collection(folder.name, documents, questions, "passages" if all(question.golden for question in questions) else "documents")
+    judged: Literal["documents", "passages"] = "passages" if all(question.golden for question in questions) else "documents"
+    return Collection(folder.name, documents, questions, judged, unanswerable)
 
 
 def sample() -> Collection:
-    """The sample and those of its golden questions that have an answer."""
-    answerable = [question for question in dataset.load() if question.answerable]
-    questions = tuple(
-        Question(golden.id, golden.question, {passage.doc_id: 1 for passage in golden.passages}, golden) for golden in answerable
-    )
-    return Collection("sample", tuple(SampleSource().drafts()), questions, "passages")
+    """The sample with its golden questions."""
+    questions = [
+        Question(golden.id, golden.question, {passage.doc_id: 1 for passage in golden.passages}, golden, golden.reference)
+        for golden in dataset.load()
+    ]
+    answerable = tuple(question for question in questions if question.grades)
+    unanswerable = tuple(question for question in questions if not question.grades)
+    return Collection("sample", tuple(SampleSource().drafts()), answerable, "passages", unanswerable)
 
 
 def _question(row: Mapping[str, Any], grades: Mapping[str, int]) -> Question:
     facts = row.get("metadata") or {}
     passages = tuple(Passage(facts["corpus_id"], reference["content"]) for reference in facts.get("references", ()))
     golden = GoldenQuestion(row["_id"], row["text"], passages, row.get("answer")) if passages else None
-    return Question(row["_id"], row["text"], grades, golden)
+    return Question(row["_id"], row["text"], grades, golden, row.get("answer"))
+
+
+def _is_unanswerable(row: Mapping[str, Any]) -> bool:
+    return (row.get("metadata") or {}).get("answerable") is False
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

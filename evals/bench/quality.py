@@ -9,6 +9,7 @@ import numpy as np
 from ir_measures import nDCG
 
 from evals.bench import progress
+from evals.bench.answering import answering
 from evals.bench.collection import Collection, beir, sample
 from evals.bench.figures import Case, Figure, Stopwatch, p50_ms
 from evals.bench.fusions import FUSIONS, Scores, ranked
@@ -46,7 +47,10 @@ class Served:
 
 
 def quality(options: Options) -> list[Figure]:
-    """nDCG@10 of the three modes and of other fusions, on the BEIR folder `data` or else on the sample."""
+    """nDCG@10 of the three modes and of other fusions, on the BEIR folder `data` or else on the sample.
+
+    Where there are questions without an answer: how well answers are given and declined, too.
+    """
     collection = beir(options.data) if options.data else sample()
     loading = Stopwatch()
     with started() as platform:
@@ -54,6 +58,7 @@ def quality(options: Options) -> list[Figure]:
             load(platform, collection)
         served = ask(platform, collection)
         grades = chunk_grades(platform, collection) if collection.judged == "passages" else document_grades(collection)
+        answers = answering(platform.home, collection, configured(Settings())) if collection.unanswerable else []
     unit = served.doc_ids.__getitem__ if collection.judged == "documents" else str
     if collection.judged == "documents":
         name, exact = "exact search over whole documents", exact_documents(collection, configured(Settings()))
@@ -66,6 +71,7 @@ def quality(options: Options) -> list[Figure]:
         speed.figure("put in, until searchable", len(collection.documents) / loading.last, "documents/s"),
         speed.figure("hybrid search over HTTP p50", p50_ms(served.seconds.seconds), "ms"),
         *scores(collection.name, served, grades, unit, Case(PART, name).figure(f"nDCG@{DEPTH}", ndcg(exact, grades), "")),
+        *answers,
     ]
 
 

@@ -438,14 +438,22 @@ def test_plan_sends_full_paths_and_leaves_uris_alone(groundwork, fake):
     ]
 
 
+ASKED = {"release": None, "dataset": "default", "sample": None, "part": None, "answers": True, "minutes": None}
+
+
 def test_evaluate_waits_and_shows_scores_with_intervals(groundwork, fake):
     assert groundwork("evaluate", "--release", "3", "--sample", "60") == 0
-    assert fake.request(0) == ("POST", "/v1/evaluations", {"release": 3, "dataset": "default", "sample": 60})
+    assert fake.request(0) == ("POST", "/v1/evaluations", ASKED | {"release": 3, "sample": 60})
     rows = [line.split() for line in groundwork.out.splitlines()]
     assert ["nDCG@10", "0.713", "0.650–0.770", "58/60"] in rows
     assert ["faithfulness", "—", "—", "0/60"] in rows
     assert "faithfulness: shown, but nothing rests on it (unexamined judge)." in groundwork.out
     assert groundwork.err == "evaluation e1: http://127.0.0.1:4200/runs/e1\n"
+
+
+def test_evaluate_takes_a_part_a_budget_and_leaves_the_answers_out(groundwork, fake):
+    assert groundwork("evaluate", "--no-wait", "--part", "held_out", "--minutes", "5", "--no-answers") == 0
+    assert fake.request(0) == ("POST", "/v1/evaluations", ASKED | {"part": "held_out", "minutes": 5.0, "answers": False})
 
 
 def test_evaluate_without_waiting_prints_where_it_runs(groundwork):

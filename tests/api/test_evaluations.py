@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from index.evaluations import Evaluation, Score
+from index.progress import EvaluationProgress, EvaluationStep
 from tests.api.prefect_server import FakePrefect
 from tests.api.running import RunningApi
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-SCORE = {"metric": "nDCG@10", "value": 0.7, "low": 0.6, "high": 0.8, "measured": 59, "of": 60}
+SCORE = {"metric": "nDCG@10", "value": 0.7, "low": 0.6, "high": 0.8, "measured": 59, "of": 60, "covered": True}
+
+
+EVERYTHING = {"release": None, "dataset": "default", "sample": None, "answers": True, "part": None, "minutes": None}
 
 
 def finished(identifier: str, minutes: int = 0, **facts: Any) -> Evaluation:
@@ -34,16 +38,24 @@ def evaluating(prefect, tmp_path_factory):
 
 
 def test_an_evaluation_is_started_as_a_run_of_the_deployment(evaluating, prefect):
-    reply = evaluating.post("/v1/evaluations", {"release": 1, "sample": 5})
+    asked = {"release": 1, "sample": 5, "part": "held_out", "answers": False, "minutes": 2.5}
+    reply = evaluating.post("/v1/evaluations", asked)
     run = reply.json["id"]
     assert (reply.status, reply.json["url"]) == (202, f"{prefect.api_url.removesuffix('/api')}/runs/flow-run/{run}")
-    assert prefect.runs[run]["parameters"] == {"release": 1, "dataset": "default", "sample": 5}
+    assert prefect.runs[run]["parameters"] == asked | {"dataset": "default"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"part": "training"}, {"minutes": 0}, {"minutes": 1e9}, {"answers": "no"}, {"sample": 0}, {"again": True}]
+)
+def test_a_wish_that_makes_no_sense_is_refused(evaluating, wrong):
+    assert evaluating.post("/v1/evaluations", wrong).status == 400
 
 
 @pytest.mark.parametrize("body", [None, {}])
 def test_without_wishes_the_live_release_is_evaluated_on_the_whole_default_set(evaluating, prefect, body):
     run = evaluating.post("/v1/evaluations", body).json["id"]
-    assert prefect.runs[run]["parameters"] == {"release": None, "dataset": "default", "sample": None}
+    assert prefect.runs[run]["parameters"] == EVERYTHING
 
 
 def test_a_run_is_queued_then_running_and_completed_only_with_its_scores(evaluating, prefect):
@@ -58,6 +70,25 @@ def test_a_run_is_queued_then_running_and_completed_only_with_its_scores(evaluat
     assert (done["state"], done["release"], done["scores"]) == ("completed", 1, [SCORE])
     assert done["questions"] == [{"id": "q1", "metrics": {"nDCG@10": 0.7}}]
     assert done["url"].endswith(f"/runs/flow-run/{run}")
+
+
+def test_while_it_runs_it_tells_how_far_it_is(evaluating, prefect):
+    run = evaluating.post("/v1/evaluations", {}).json["id"]
+    begun = EvaluationStep(run, 1, "default", NOON.isoformat())
+    told = EvaluationProgress(evaluating.store.folder)
+    prefect.becomes(run, "RUNNING")
+    with told.begin(begun):
+        told.write(replace(begun, step="searching", done=30, of=120))
+        running = evaluating.get(f"/v1/evaluations/{run}").json
+    assert {name: running[name] for name in ("state", "release", "step", "done", "of")} == {
+        "state": "running",
+        "release": 1,
+        "step": "searching",
+        "done": 30,
+        "of": 120,
+    }
+    told.clear(run)
+    assert evaluating.get(f"/v1/evaluations/{run}").json["step"] is None
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CRASHED", "CANCELLED"])

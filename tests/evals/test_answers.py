@@ -1,4 +1,6 @@
-from evals.answers import AnsweredQuestion, Ask, ask_all
+import pytest
+
+from evals.answers import AnsweredQuestion, Ask, abstention_scores, ask_all
 from index.errors import Unavailable
 from index.golden import GoldenQuestion, Passage
 
@@ -30,6 +32,26 @@ def test_questions_beyond_the_time_budget_are_unmeasured():
     attempts = ask_all(says(grounded=True), [ANSWERABLE, ANSWERABLE], budget_s=0)
     assert [attempt.answer for attempt in attempts] == [None, None]
     assert attempts[0].reason == "not asked: 0 s were used up"
+
+
+def row(*, answerable: bool, grounded: bool | None) -> dict[str, bool | None]:
+    return {"answerable": answerable, "grounded": grounded}
+
+
+def test_to_decline_what_has_no_answer_is_the_positive_case():
+    declined_rightly, answered_wrongly = row(answerable=False, grounded=False), row(answerable=False, grounded=True)
+    declined_wrongly, answered_rightly = row(answerable=True, grounded=False), row(answerable=True, grounded=True)
+    rows = [declined_rightly] * 6 + [declined_wrongly] * 2 + [answered_wrongly] * 4 + [answered_rightly] * 8
+    precision, recall, f1 = abstention_scores([*rows, row(answerable=False, grounded=None)])
+    assert (precision.metric, precision.value, precision.measured, precision.of) == ("abstention_precision", 0.75, 20, 21)
+    assert (recall.metric, recall.value, recall.measured, recall.of) == ("abstention_recall", 0.6, 10, 11)
+    assert (f1.metric, f1.value, f1.measured, f1.of) == ("abstention_f1", pytest.approx(2 / 3), 20, 21)
+    assert all(score.low < score.value < score.high for score in (precision, recall, f1))
+
+
+def test_where_nothing_is_declined_and_nothing_had_to_be_nothing_is_measured():
+    scores = abstention_scores([row(answerable=True, grounded=True)] * 3)
+    assert {(score.value, score.measured) for score in scores} == {(None, 0)}
 
 
 def test_progress_counts_the_questions():

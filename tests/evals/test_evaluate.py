@@ -4,9 +4,10 @@ from typing import ParamSpec, TypeVar
 
 import pytest
 
-from evals import dataset
+from evals import dataset, ranking, wording
 from evals.answers import AnsweredQuestion
-from evals.evaluate import Request, evaluate
+from evals.evaluate import Budget, Request, evaluate, resolve_questions, retrieve_passages
+from evals.rows import WHOLE_DOCUMENTS, rows_of, scores_of
 from index.errors import BadRequest, Conflict, NotFound, Unavailable
 from index.golden import GoldenQuestion, Passage
 from tasks.retrieve import Query, retrieve
@@ -21,7 +22,7 @@ def test_the_full_set_is_scored_by_what_search_serves(golden_library):
     evaluation = evaluate(reader, embedder, Request("e1"))
     answerable = sum(question.answerable for question in dataset.load())
     assert (evaluation.id, evaluation.release, evaluation.state, len(evaluation.questions)) == ("e1", 1, "completed", len(dataset.load()))
-    assert [score.metric for score in evaluation.scores] == ["nDCG@10", "recall@10", "MRR@10", "context_precision", "context_recall"]
+    assert [score.metric for score in evaluation.scores] == list(ranking.METRICS)
     assert {(score.measured, score.of) for score in evaluation.scores} == {(answerable, answerable)}
     for score in evaluation.scores:
         bounds = [bound for bound in (score.low, score.value, score.high) if bound is not None]
@@ -90,7 +91,7 @@ def test_answers_are_scored_on_the_questions_that_are_not_stale(golden_library):
     assert (score.measured, score.of) == (len(asked), 40)
     assert score.value == pytest.approx(sum(row["answerable"] for row in asked) / len(asked))
     failed = next(row for row in evaluation.questions if "?" not in row["question"])
-    assert failed["unmeasured"] == {"abstention_accuracy": "cannot read that"}
+    assert failed["unmeasured"] == dict.fromkeys(["abstention_accuracy", *wording.METRICS], "cannot read that")
 
 
 def test_each_step_is_run_by_the_runner_and_tells_its_progress(golden_library):
@@ -108,8 +109,56 @@ def test_each_step_is_run_by_the_runner_and_tells_its_progress(golden_library):
         told.append((step, done, of))
 
     evaluate(golden_library.store.reader(), golden_library.embedder, Request("e7", sample=2), note, ask=ask, run=run)
-    assert steps == ["resolve_questions", "retrieve_passages", "ask_questions"]
+    assert steps == ["resolve_questions", "retrieve_passages", "ask_questions", "compare_wording"]
     assert told == [("searching", 1, 2), ("searching", 2, 2), ("answering", 1, 2), ("answering", 2, 2)]
+
+
+def test_where_whole_documents_answer_the_ranking_is_one_of_documents(library):
+    long = "\n\n".join(f"The copper mine of Falun, part {n}: " + "old shafts and galleries " * 60 for n in range(3))
+    library.release({"mine": long, "lake": "The lake is cold.", "falun": "Falun has a copper mine."})
+    reader = library.store.reader()
+    question = GoldenQuestion("q", "copper mine of Falun", (Passage("mine", ""),), None)
+    cases = resolve_questions(reader.view(1), [question])
+    found = retrieve_passages(reader, library.embedder, 1, cases, lambda *_: None, Budget())
+    assert len(found["q"].hits) > len({hit.chunk.doc_id for hit in found["q"].hits})
+    [row] = rows_of(cases, found, (), {})
+    assert sorted(hit["doc_id"] for hit in row["found"]) == ["falun", "lake", "mine"]
+    assert (row["judged"], row["relevant"], row["metrics"]["recall@10"]) == ("documents", ["mine"], 1.0)
+    assert row["metrics"]["MRR@10"] == 1 / (1 + [hit["doc_id"] for hit in row["found"]].index("mine"))
+    assert row["unmeasured"] == dict.fromkeys(ranking.BY_TEXT, WHOLE_DOCUMENTS)
+    scores = scores_of([row], with_answers=False, with_judge=False)
+    assert [score.metric for score in scores] == list(ranking.BY_ID)
+
+
+def test_what_is_not_searched_in_time_is_unmeasured_and_says_so(golden_library):
+    evaluation = evaluate(golden_library.store.reader(), golden_library.embedder, Request("e9", sample=5, minutes=1e-9))
+    assert {(score.value, score.measured) for score in evaluation.scores} == {(None, 0)}
+    reasons = {reason for row in evaluation.questions for reason in row["unmeasured"].values()}
+    assert reasons == {"not searched: the 1e-09 minutes of the evaluation were used up"}
+
+
+def test_a_question_whose_vector_can_not_be_had_is_unmeasured_and_the_others_go_on(golden_library):
+    first = dataset.sample(dataset.load(), 5)[0].question
+
+    class Flaky(HashingEmbedder):
+        def embed_query(self, text):
+            if text == first:
+                raise Unavailable("the embedding service does not answer")
+            return super().embed_query(text)
+
+    evaluation = evaluate(golden_library.store.reader(), Flaky(), Request("e10", sample=5))
+    row = evaluation.questions[0]
+    assert (row["metrics"], set(row["unmeasured"].values())) == ({}, {"the embedding service does not answer"})
+    assert all(row["metrics"] for row in evaluation.questions[1:] if row["answerable"])
+
+
+def test_every_metric_that_was_not_measured_has_a_reason(library):
+    library.release({"d": "Text."})
+    evaluation = evaluate(library.store.reader(), library.embedder, Request("e11", sample=5), lambda *_: None)
+    for row in evaluation.questions:
+        assert not row["metrics"]
+        assert set(row["unmeasured"]) == (set(ranking.METRICS) if row["answerable"] else set())
+    assert not any(score.covered for score in evaluation.scores)
 
 
 def test_another_embedder_than_the_release_was_made_by_is_refused(golden_library):

@@ -1,10 +1,14 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from evals import dataset
 from evals.answers import AnsweredQuestion
+from evals.evaluate import Request
+from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
-from flows.evaluate import asker, evaluate, failed, generators, judge
+from flows.evaluate import asker, evaluate, failed, generators, judge, measured_before
 from index.settings import Settings
 from tests.fakes import HashingEmbedder
 
@@ -20,6 +24,10 @@ def test_the_flow_has_a_name_a_description_and_typed_parameters():
         "release": None,
         "dataset": "default",
         "sample": None,
+        "answers": True,
+        "part": None,
+        "minutes": None,
+        "again": True,
     }
 
 
@@ -44,6 +52,19 @@ def test_there_is_a_judge_only_when_url_and_model_are_set():
     assert judge(settings(judge_url="http://localhost/v1")) is None
     configured = judge(settings(judge_url="http://localhost/v1", judge_model="large", judge_key="k"))
     assert configured == Judge("http://localhost/v1", "large", "k")
+
+
+def test_what_was_measured_on_the_same_questions_is_known(golden_library):
+    evaluations, reader = golden_library.store.evaluations, golden_library.store.reader()
+    asked = dataset.sample(dataset.load(), 5)
+    assert measured_before(evaluations, 1, "default", asked) is None
+    evaluations.write(evaluate_release(reader, golden_library.embedder, Request("same", sample=5)))
+    found = measured_before(evaluations, 1, "default", asked)
+    assert found is not None
+    assert found.id == "same"
+    assert measured_before(evaluations, 2, "default", asked) is None
+    assert measured_before(evaluations, 1, "default", asked[:4]) is None
+    assert measured_before(evaluations, 1, "default", [*asked[:4], replace(asked[4], question="Another?")]) is None
 
 
 def test_a_failed_run_keeps_what_was_asked_and_why_it_failed():

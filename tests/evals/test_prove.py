@@ -1,3 +1,6 @@
+from math import ceil
+
+from evals import dataset
 from evals.prove import coverage_gap, prove
 from index.golden import GoldenQuestion, Passage
 
@@ -60,3 +63,13 @@ def test_a_sample_another_set_and_mostly_stale_questions_prove_nothing(evaluated
     assert "'legal'" in str(coverage_gap(evaluated("e", 1, 0.9, golden="legal")))
     assert "could be measured" in str(coverage_gap(evaluated("e", 1, 0.9, stale=100)))
     assert coverage_gap(evaluated("e", 1, 0.9, stale=10)) is None
+
+
+def test_nothing_is_proven_below_four_fifths_of_the_questions(library, evaluated):
+    library.release({"d": "Text."})
+    answerable = sum(question.answerable for question in dataset.load())
+    allowed = answerable - ceil(0.8 * answerable)
+    assert coverage_gap(evaluated("e", 1, 0.9, stale=allowed)) is None
+    proof = prove(library.store, evaluated("e", 1, 0.9, stale=allowed + 1))
+    assert (proof.proven, library.store.log.get(1).status) == (False, "checked")
+    assert "80% are needed" in proof.reason

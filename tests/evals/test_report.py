@@ -81,6 +81,18 @@ def test_stale_and_unmeasured_questions_are_listed_with_their_reasons():
     assert "- faithfulness, 2 times: no verdict within 60 s" in markdown
 
 
+def test_metrics_below_the_floor_are_named():
+    markdown = report.markdown(
+        evaluation(row("q1", 1.0), scores=(Score("nDCG@10", 0.7, 0.6, 0.8, 79, 100), Score("MRR@10", 1, 1, 1, 80, 100)))
+    )
+    assert "**Too few were measured for a verdict** (below 80%): nDCG@10.\n" in markdown
+
+
+def test_a_whole_document_that_answers_is_named_without_a_quote():
+    asked = row("q1", 0.0) | {"passages": [{"doc_id": "manual", "quote": ""}]}
+    assert "It stands in:\n\n- `manual`\n" in report.markdown(evaluation(asked))
+
+
 def test_answers_given_and_declined_are_counted_apart():
     rows = [row("q1", 1.0, grounded=True), row("q2", 1.0, grounded=False), row("q3", None, grounded=False) | {"answerable": False}]
     assert "Answered 1 of 2 questions that have an answer in the documents; declined 1 of 1 that have none." in report.markdown(

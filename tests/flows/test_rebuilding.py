@@ -22,6 +22,7 @@ from tests.fakes import HashingEmbedder
 
 LONG = " ".join(f"Sentence {number} tells of the old orchard by the river." for number in range(20))
 SETTINGS = Recipe()
+SERVED: list[int] = []
 SHORT_PASSAGES = Recipe(chunk_tokens=64)
 FEW_DIMENSIONS = Recipe(dimensions=32)
 
@@ -46,7 +47,7 @@ def ingester(bench: Bench, gate: Gate, embedders: Mapping[Recipe, Embedder] | No
     publisher = Publisher(bench.store, bench.tools)
     publisher.take_over()
     drain = Drain(bench.store, publisher, lambda: False, lambda _: None)
-    return Rebuilding(drain, Workshop(bench.tools, embedders), gate)
+    return Rebuilding(drain, Workshop(bench.tools, embedders), gate, served=SERVED.append)
 
 
 def ask(bench: Bench, recipe: Recipe, **more: bool) -> int:
@@ -75,6 +76,7 @@ def test_batches_go_on_beside_a_rebuild_and_are_in_what_it_serves(bench: Bench, 
         assert rebuilding.drain.next_batch()
         rebuilding.go_on()
     assert ended(rebuilding, number) == "done"
+    assert SERVED[-1] == bench.store.log.live().number
     assert [passages(bench, doc_id) for doc_id in ("new0", "new1", "new2")] == [1, 1, 1]
     assert passages(bench, "long") > 1
 

@@ -24,6 +24,7 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "sweep/sweep-notes",
         "evaluate/evaluate",
         "exam/exam",
+        "evaluate/evaluate-retrieval",
         "maintain/maintain",
         "tune/tune",
         "capacity/capacity",
@@ -52,6 +53,8 @@ def test_the_sample_is_swept_hourly_and_folders_every_five_minutes(tmp_path):
     }
     assert every == {"sweep/sweep-sample": [timedelta(hours=1)], "sweep/sweep-papers": [timedelta(minutes=5)]}
     assert [schedule.schedule.cron for schedule in found["evaluate/evaluate"].schedules] == ["30 2 * * *"]
+    assert [schedule.schedule.cron for schedule in found["evaluate/evaluate-retrieval"].schedules] == ["10 * * * *"]
+    assert found["evaluate/evaluate-retrieval"].parameters == {"answers": False, "again": False}
     assert found["rollback/rollback"].schedules == []
 
 
@@ -78,7 +81,9 @@ def test_two_sources_of_one_name_are_refused(tmp_path):
         deployments(tmp_path, sources=f"{tmp_path}/a/papers,{tmp_path}/b/papers")
 
 
-def test_the_deployments_that_the_api_starts_are_among_them(tmp_path):
+def test_the_deployments_that_the_api_and_a_rebuild_start_are_among_them(tmp_path):
     from api import evaluations, judge
+    from flows import after_rebuild
 
+    assert evaluations.DEPLOYMENT == after_rebuild.DEPLOYMENT
     assert {evaluations.DEPLOYMENT, judge.DEPLOYMENT} <= set(deployments(tmp_path))

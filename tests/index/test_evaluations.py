@@ -44,4 +44,4 @@ def test_writing_it_again_replaces_it(tmp_path: Path):
 
 
 def test_scores_are_plain_json():
-    assert as_json([NDCG]) == [{"metric": "nDCG@10", "value": 0.7, "low": 0.6, "high": 0.8, "measured": 60, "of": 62}]
+    assert as_json([NDCG]) == [{"metric": "nDCG@10", "value": 0.7, "low": 0.6, "high": 0.8, "measured": 60, "of": 62, "covered": True}]
