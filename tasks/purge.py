@@ -105,7 +105,7 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     for digest in (hashes - shared) | (store.originals.hashes() - store.ledger.content_hashes()):
         store.originals.drop(digest)
     answers, evaluations = store.answers.drop_of([doc_id]), store.evaluations.forget(doc_id)
-    golden = store.golden.forget(doc_id)
+    golden = store.golden.forget(doc_id, strings)
     said = store.queries.forget(strings), store.feedback.forget(strings), store.canaries.forget(doc_id)
     store.drift.forget(strings)
     found = search(home, strings)

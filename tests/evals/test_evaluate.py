@@ -6,7 +6,7 @@ import pytest
 
 from evals import dataset, ranking, wording
 from evals.answers import AnsweredQuestion
-from evals.evaluate import Budget, Request, evaluate, resolve_questions, retrieve_passages
+from evals.evaluate import Deadline, Request, evaluate, resolve_questions, retrieve_passages
 from evals.rows import WHOLE_DOCUMENTS, rows_of, scores_of
 from index.errors import BadRequest, Conflict, NotFound, Unavailable
 from index.golden import GoldenQuestion, Passage
@@ -119,7 +119,7 @@ def test_where_whole_documents_answer_the_ranking_is_one_of_documents(library):
     reader = library.store.reader()
     question = GoldenQuestion("q", "copper mine of Falun", (Passage("mine", ""),), None)
     cases = resolve_questions(reader.view(1), [question])
-    found = retrieve_passages(reader, library.embedder, 1, cases, lambda *_: None, Budget())
+    found = retrieve_passages(reader, library.embedder, 1, cases, lambda *_: None, Deadline())
     assert len(found["q"].hits) > len({hit.chunk.doc_id for hit in found["q"].hits})
     [row] = rows_of(cases, found, (), {})
     assert sorted(hit["doc_id"] for hit in row["found"]) == ["falun", "lake", "mine"]
