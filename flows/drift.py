@@ -15,6 +15,7 @@ from evals.watch import OF_QUALITY
 from flows.steps import WATCH
 from index.embedder import embedder_for
 from index.errors import Conflict, NotFound, Unavailable
+from index.exams import identity_of
 from index.policy import index_policy
 from index.releases import rollback_target
 from index.settings import Settings
@@ -24,6 +25,7 @@ from tasks.webhook import Webhook
 
 ALARM, OVER = "groundwork.drift.alarm", "groundwork.drift.over"
 BY = "drift"
+TWO = 2
 KEPT = timedelta(days=90)
 MOST = 5_000
 _log = logging.getLogger("groundwork.flows")
@@ -46,7 +48,7 @@ def drift() -> None:
     reader.follow()
     embedder = embedder_for(store.log.live().recipe, settings)
     target = index_policy(settings.index_policy).recall_target
-    check: Check = WATCH(store, reader, embedder, datetime.now(UTC), target)
+    check: Check = WATCH(store, reader, embedder, datetime.now(UTC), target, said_of_judge(store, settings))
     store.drift.clean(check.at - KEPT, MOST)
     history = store.drift.between(check.at - KEPT, check.at + timedelta(seconds=1))
     svg = as_svg(draw(history)) if drawable(history) else None
@@ -56,6 +58,15 @@ def drift() -> None:
     announce(check, settings)
     if settings.auto_rollback:
         go_back(store, check)
+
+
+def said_of_judge(store: Store, settings: Settings) -> str | None:
+    """How the configured judge behaves otherwise than before; empty: as before, None: it was not examined twice."""
+    if not (settings.judge_url and settings.judge_model):
+        return None
+    judge = identity_of(settings.judge_url, settings.judge_model)
+    exams = [exam for exam in store.exams.all() if exam.judge == judge and not exam.interrupted]
+    return None if len(exams) < TWO else exams[0].changed or ""
 
 
 def announce(check: Check, settings: Settings) -> None:
