@@ -12,6 +12,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
 from flows.alarms import ensure_automation
+from flows.canaries import canaries
 from flows.capacity import capacity
 from flows.evaluate import evaluate
 from flows.maintain import maintain
@@ -73,6 +74,12 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Cron(FORECAST_AT),
             tags=["upkeep"],
             description="Says at how many rows, and when, searches will be slower than the goal; nightly, and whenever you like.",
+        ),
+        _deployment(
+            canaries,
+            name="canaries",
+            tags=["quality"],
+            description="Asks self-made questions on a release; the ingester asks them every five minutes on what is live.",
         ),
         _deployment(
             rebuild,

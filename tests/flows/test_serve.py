@@ -26,6 +26,7 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "maintain/maintain",
         "tune/tune",
         "capacity/capacity",
+        "canaries/canaries",
         "rebuild/rebuild",
         "rollback/rollback",
         "rollback/resume",
