@@ -15,6 +15,7 @@ from uuid import uuid4
 from index.embedder import Embedder
 from index.queries import TOP, Asked, Queries
 from tasks.answer import Answer
+from tasks.language import language_of
 from tasks.retrieve import Query, Retrieved
 from tasks.wording import wording
 
@@ -22,9 +23,10 @@ from tasks.wording import wording
 WRITE_EVERY_S = 2.0
 WRITE_ROWS = 200
 WAITING = 2_000
-STOP_WITHIN_S = 2.0
+STOP_WITHIN_S = 3.0
 # What the shares of the metrics are about: so many searches, and so many answers.
 LOOKED_BACK = 1_000
+WARM_UP = "Which language is this?"
 _log = logging.getLogger("groundwork.api")
 Noted = tuple[Asked, Embedder]
 
@@ -99,9 +101,13 @@ class Traffic:
             self._due.set()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        if self._share > 0:
+            language_of(WARM_UP, len(WARM_UP))  # loads what tells languages, a second of work, before somebody asks
+        ends = False
+        while not ends:
             self._due.wait(WRITE_EVERY_S)
             self._due.clear()
+            ends = self._stopping.is_set()
             while noted := self._next():
                 self._write(noted)
 

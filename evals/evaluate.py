@@ -164,7 +164,9 @@ def _resolved(view: View, questions: Sequence[GoldenQuestion]) -> Iterator[Case]
             yield Case(question, resolve(question, chunks_of), shown)
 
 
-def retrieve_passages(reader: Reader, embedder: Embedder, release: int, cases: Sequence[Case], progress: Progress, budget: Deadline) -> Found:
+def retrieve_passages(
+    reader: Reader, embedder: Embedder, release: int, cases: Sequence[Case], progress: Progress, budget: Deadline
+) -> Found:
     """What is found for each question, by its id, by the same search that is served."""
     found = {}
     for done, case in enumerate(cases, 1):

@@ -5,21 +5,25 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from time import monotonic
 
 from evals.examine import examine
 from flows.after_rebuild import evaluate_release
+from flows.canary_watch import CanaryWatch
 from flows.errands import Errands
 from flows.ingest import Drain
 from flows.rebuilding import BY, Rebuilding
 from flows.recorder import Recorder
 from flows.watch import Watcher
 from flows.workshop import Workshop
+from index.embedder import Embedder, embedder_for
 from index.errors import Misconfigured
 from index.policy import index_policy
 from index.recipe import Recipe, recipe_of
+from index.releases import Release
 from index.settings import Settings
 from index.store import Store, open_store
 from tasks.discover import SampleSource, sources
@@ -68,10 +72,31 @@ def main() -> None:
         drain = Drain(store, publisher, stop.is_set, stop.wait, retention(settings.retention))
         begin_rebuild(publisher, asked)
         rebuilding = Rebuilding(drain, workshop, partial(examine, recall_target=policy.recall_target), policy, evaluate_release)
+        canaries = CanaryWatch(open_store(settings.index, settings.home), Embedders(drain, settings))
+        canaries.start()
         run(drain, Errands(drain, workshop, settings.home), rebuilding, recorder, settings, stop)
+        canaries.stop()
         watcher.stop()
         tools.parsers.close()
         recorder.stop(RECORDING_ENDS_WITHIN_S)
+
+
+@dataclass(slots=True)
+class Embedders:
+    """The model that is warm; for a pinned release that another one made, that one, loaded once."""
+
+    drain: Drain
+    settings: Settings
+    _other: Embedder | None = None
+
+    def __call__(self, release: Release) -> Embedder:
+        """The embedder of a release; takes seconds where it is not the one that batches are embedded with."""
+        if self.drain.tools.embedder.fingerprint == release.embedder:
+            self._other = None
+            return self.drain.tools.embedder
+        if self._other is None or self._other.fingerprint != release.embedder:
+            self._other = embedder_for(release.recipe, self.settings)
+        return self._other
 
 
 def begin_rebuild(publisher: Publisher, asked: Recipe) -> None:

@@ -13,6 +13,7 @@ from prefect.schedules import Cron, Interval
 
 from flows.abandoned import end_abandoned
 from flows.alarms import ensure_automations
+from flows.canaries import canaries
 from flows.capacity import capacity
 from flows.drift import drift
 from flows.evaluate import evaluate
@@ -102,6 +103,12 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             schedule=Cron(WATCH_AT),
             tags=["quality"],
             description="Says whether retrieval is worse than it was, since when and why; hourly, and whenever you like.",
+        ),
+        _deployment(
+            canaries,
+            name="canaries",
+            tags=["quality"],
+            description="Asks self-made questions on a release; the ingester asks them every five minutes on what is live.",
         ),
         _deployment(
             rebuild,

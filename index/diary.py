@@ -35,9 +35,9 @@ class Diary:
             table = pa.Table.from_pylist(list(rows), schema=self._schema)
             self._open().merge_insert(key).when_matched_update_all().when_not_matched_insert_all().execute(table)
 
-    def between(self, since: datetime, until: datetime) -> pa.Table:
-        """What happened at `since` or later, and before `until`, oldest first."""
-        return self._where((col("at") >= lit(since)) & (col("at") < lit(until)))
+    def between(self, since: datetime, until: datetime, columns: Sequence[str] = ()) -> pa.Table:
+        """What happened at `since` or later, and before `until`, oldest first; all columns, or `at` and those that are named."""
+        return self._where((col("at") >= lit(since)) & (col("at") < lit(until)), columns)
 
     def all(self, condition: Expr | None = None) -> pa.Table:
         """Every row that matches, oldest first."""
@@ -45,11 +45,10 @@ class Diary:
 
     def tail(self, count: int) -> pa.Table:
         """The newest rows, oldest first. Reads the times of all."""
-        table = self._open()
-        times = table.to_lance().to_table(columns=["at"])["at"].to_pylist()
-        if count < 1 or not times:
+        times = self._times()
+        if count < 1 or not len(times):
             return self._schema.empty_table()
-        since = sorted(times)[-count:][0]
+        since = times[max(0, len(times) - count)].as_py()
         return self._where(col("at") >= lit(since))[-count:]
 
     def count(self) -> int:
@@ -73,13 +72,22 @@ class Diary:
 
     def clean(self, older_than: datetime, most: int) -> int:
         """Forgets what is older, and the oldest of what is more than so many rows; returns how many."""
-        table = self._open()
-        times = sorted(table.to_lance().to_table(columns=["at"])["at"].to_pylist())
-        if not times:
+        times = self._times()
+        if not len(times):
             return 0
         if len(times) > most:
-            older_than = max(older_than, times[len(times) - most])
-        return self.delete(col("at") < lit(older_than)) if times[0] < older_than else 0
+            older_than = max(older_than, times[len(times) - most].as_py())
+        return self.delete(col("at") < lit(older_than)) if times[0].as_py() < older_than else 0
+
+    def saying(self, column: str, strings: Sequence[bytes]) -> list[str]:
+        """The ids of the rows whose text has one of these strings in it, byte by byte. Reads the column."""
+        rows = self._open().to_lance().to_table(columns=["id", column])
+        texts = [(text or "").encode() for text in rows[column].to_pylist()]
+        whole = b"\0".join(texts)
+        # Nearly none stands anywhere: looking for each in every row would take a minute.
+        there = [string for string in strings if string in whole]
+        ids = rows["id"].to_pylist()
+        return [ids[place] for place, text in enumerate(texts) if any(string in text for string in there)]
 
     def fold(self) -> None:
         """Merges small pieces, without the rows that were deleted, gives up what only old versions need, and leaves large pieces alone."""
@@ -93,9 +101,14 @@ class Diary:
         tables.erase_deleted(table)
         tables.clean(table, timedelta(0))
 
-    def _where(self, condition: Expr | None) -> pa.Table:
-        query = self._open().search().select(self._schema.names).limit(tables.ALL)
-        return (query.where(condition) if condition is not None else query).to_arrow().select(self._schema.names).sort_by("at")
+    def _where(self, condition: Expr | None, columns: Sequence[str] = ()) -> pa.Table:
+        names = list(dict.fromkeys(["at", *columns])) if columns else self._schema.names
+        query = self._open().search().select(names).limit(tables.ALL)
+        return (query.where(condition) if condition is not None else query).to_arrow().select(names).sort_by("at")
+
+    def _times(self) -> pa.ChunkedArray:
+        """When each row happened, oldest first."""
+        return self._open().to_lance().to_table(columns=["at"]).sort_by("at")["at"]
 
     def _open(self) -> LanceTable:
         """A handle of its own: a shared one would be moved by one thread while another reads."""

@@ -113,6 +113,15 @@ class View:
             found.setdefault(chunk.doc_id, []).append(chunk)
         return found
 
+    def passages_of(self, doc_ids: Sequence[str], most: int) -> dict[str, list[Chunk]]:
+        """The first passages of each document, with their `text_hash`, in order; at most so many of each."""
+        condition = pc.field("doc_id").isin(list(doc_ids)) & (pc.field("ordinal") < most)
+        rows = self._dataset.to_table(columns=[*SHOWN, "text_hash"], filter=condition).to_pylist() if doc_ids else []
+        found: dict[str, list[Chunk]] = {}
+        for chunk in sorted((chunk_from_row(row) for row in rows), key=lambda chunk: (chunk.doc_id, chunk.ordinal)):
+            found.setdefault(chunk.doc_id, []).append(chunk)
+        return found
+
     def prewarm(self) -> None:
         """Loads what searches need into memory, so that the first one is as fast as those after it."""
         for index in self._dataset.describe_indices():

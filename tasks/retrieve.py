@@ -25,6 +25,7 @@ ROOM_FOR_ALIASES = 4
 class Query:
     """What is asked. `release` None is the live one; `always` is a filter that a key always applies.
 
+    `vector` is that of the text, from the release's embedder, where it is known already.
     `nprobes` and `refine_factor` take the place of those of the release; where every search looks at all rows they mean nothing.
     """
 
@@ -38,6 +39,7 @@ class Query:
     nprobes: int | None = None
     refine_factor: int | None = None
     always: Mapping[str, Any] = field(default_factory=dict)
+    vector: Vectors | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def retrieve(reader: Views, embedder: Embedder, query: Query) -> Retrieved:
     without_aliases = bool(view.release.aliases) and not asked
     condition = filters.condition(asked, view.hidden, without_aliases=without_aliases, with_facets=view.has_facets)
     told_apart = bool(view.release.aliases and (asked or view.hidden))
-    vector = embedder.embed_query(query.text) if query.mode != "text" else None
+    vector = _vector(embedder, query)
     embedded = perf_counter()
     depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if told_apart else 1)
     settings = _settings(view, query)
@@ -118,6 +120,12 @@ def _check(query: Query) -> None:
         raise BadRequest(f"query has {len(query.text)} characters; at most {MAX_QUERY_CHARACTERS} are taken")
     if not 1 <= query.k <= MAX_K:
         raise BadRequest(f"k must be from 1 to {MAX_K}")
+
+
+def _vector(embedder: Embedder, query: Query) -> Vectors | None:
+    if query.mode == "text":
+        return None
+    return embedder.embed_query(query.text) if query.vector is None else query.vector
 
 
 def _settings(view: View, query: Query) -> SearchSettings | None:

@@ -73,7 +73,9 @@ def what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform: RunningPlatf
 def the_pages_for_people_are_there(platform: RunningPlatform) -> None:
     assert "swagger" in platform.call("GET", "/schema").json.lower()
     assert "groundwork_live_release" in platform.call("GET", "/metrics").json
-    wanted = ["capacity", "drift", "evaluate", "evaluate-retrieval", "exam", "maintain", "rebuild", "resume", "rollback", "tune"]
+    wanted = [
+        *("canaries", "capacity", "drift", "evaluate", "evaluate-retrieval", "exam", "maintain", "rebuild", "resume", "rollback", "tune"),
+    ]
     platform.until(lambda: sorted(deployment["name"] for deployment in platform.prefect("deployments")) == wanted)
 
 

@@ -29,6 +29,7 @@ def test_each_source_has_a_sweep_and_each_job_a_deployment(tmp_path):
         "tune/tune",
         "capacity/capacity",
         "drift/drift",
+        "canaries/canaries",
         "rebuild/rebuild",
         "rollback/rollback",
         "rollback/resume",

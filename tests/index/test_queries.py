@@ -67,6 +67,11 @@ def test_between_takes_the_beginning_and_leaves_the_end_whatever_the_order_of_wr
     assert queries.between(NOON + timedelta(hours=1), NOON + timedelta(hours=2)).num_rows == 0
 
 
+def test_only_the_columns_that_are_asked_for_are_read(queries: Queries):
+    queries.write([QUESTION])
+    assert queries.between(NOON, NOON + timedelta(hours=1), ["tokens", "at"]).to_pylist() == [{"at": NOON, "tokens": 6}]
+
+
 def test_the_tail_is_the_newest_oldest_first(queries: Queries):
     assert queries.tail(5).num_rows == 0
     queries.write([asked(number) for number in (4, 2, 3)])

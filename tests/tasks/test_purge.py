@@ -1,17 +1,22 @@
 """Deleted means deleted: after a purge no file has a byte of it."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from index.answers import AnswerRecord, Passage, new_id
+from index.canaries import Canary
 from index.errors import Conflict
+from index.feedback import Feedback
 from index.golden import GoldenQuestion
 from index.golden import Passage as Quoted
 from tasks import purge
 from tasks.purge import Purged
 from tasks.traces import search, strings_of
 from tests.bench import Bench
+from tests.index.test_queries import QUESTION
 
 SECRET = "The vault of the harbour bank opens with xylophonic zeppelins."
 OTHER = "The ferry leaves at nine."
@@ -111,3 +116,18 @@ def test_what_is_left_is_found(tmp_path: Path):
     (tmp_path / "empty").touch()
     found = search(tmp_path, strings_of([SECRET], []))
     assert (found.files, found.found) == (2, ("below/left.bin",))
+
+
+def test_questions_comments_and_canaries_with_its_words_go_too(bench: Bench):
+    bench.put("other", OTHER)
+    bench.put("secret", SECRET)
+    now = datetime.now(UTC)
+    bench.store.queries.write([replace(QUESTION, id="a", text=f"Is it so that {SECRET}"), replace(QUESTION, id="b", text="Is it so?")])
+    bench.store.feedback.write(Feedback("answer", now, useful=True, comment=f"Yes: {SECRET}", key="ann", release=2))
+    bench.store.canaries.write([Canary("c", "What is xylophonic?", "secret", SECRET, "definition", "h", now)])
+    bench.store.canaries.write([Canary("d", "When leaves the ferry?", "other", OTHER, "definition", "h", now)])
+    found = purged(bench, "secret")
+    assert (found.queries, found.comments, found.canaries, found.searched.found) == (1, 1, 1, ())
+    assert bench.store.queries.tail(9)["id"].to_pylist() == ["b"]
+    assert [each.comment for each in bench.store.feedback.of("answer")] == [None]
+    assert [canary.id for canary in bench.store.canaries.all()] == ["d"]
