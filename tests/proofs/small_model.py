@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from typing import Any, Self
 
 # Tokens of one text in a reply, and texts or objects of one list.
-LONGEST_TEXT, LONGEST_LIST = 24, 3
+LONGEST_TEXT, LONGEST_LIST = 12, 3
 SCHEMA = re.compile(r"json_schema:\s*(\{.*?\n\})", re.DOTALL)
 
 
