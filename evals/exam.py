@@ -225,17 +225,17 @@ def standing(store: Store, judge: Judge) -> Standing:
     return standing_of(store.exams.all(), judge.identity, datetime.now(UTC))
 
 
-def hold(store: Store, judge: Judge, embedder: Embedder, progress: Told = lambda _done, _of: None) -> Standing:
+def hold_exam(store: Store, judge: Judge, embedder: Embedder, progress: Told = lambda _done, _of: None) -> Standing:
     """Examines a judge, keeps the exam, and says what holds of the judge then."""
     before = next((exam for exam in store.exams.all() if exam.judge == judge.identity and not exam.interrupted), None)
     store.exams.write(examine(judge, embedder, before, progress))
     return standing(store, judge)
 
 
-def examined(store: Store, judge: Judge, embedder: Embedder, progress: Told = lambda _done, _of: None) -> Standing:
+def examine_when_due(store: Store, judge: Judge, embedder: Embedder, progress: Told = lambda _done, _of: None) -> Standing:
     """What holds of a judge; it is examined first when that is due."""
     found = standing(store, judge)
-    return hold(store, judge, embedder, progress) if is_due(found) else found
+    return hold_exam(store, judge, embedder, progress) if is_due(found) else found
 
 
 def as_it_behaves(store: Store, judge: Judge) -> Judge:

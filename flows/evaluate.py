@@ -233,7 +233,7 @@ def examined_judge(settings: Settings, store: Store, embedder: Embedder, progres
     judged_by = judge(settings, store)
     if judged_by is None:
         return None, None
-    standing = as_task_run(exam.examined, store, judged_by, embedder, lambda done, of: progress("examining the judge", done, of))
+    standing = as_task_run(exam.examine_when_due, store, judged_by, embedder, lambda done, of: progress("examining the judge", done, of))
     print(f"the judge {judged_by.model} is {standing.state}" + (f": {'; '.join(standing.reasons)}" if standing.reasons else ""))
     return exam.as_it_behaves(store, judged_by), standing
 

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from evals import exam_report
-from evals.exam import hold
+from evals.exam import hold_exam
 from flows.evaluate import Progress, as_task_run, judge, load_embedder
 from index.exams import Standing
 from index.settings import Settings
@@ -32,7 +32,7 @@ def exam() -> State[Any]:
         return Completed(message=NONE)
     embedder = as_task_run(load_embedder, store.log.live())
     progress = Progress()
-    standing = as_task_run(hold, store, judged_by, embedder, lambda done, of: progress("examining the judge", done, of))
+    standing = as_task_run(hold_exam, store, judged_by, embedder, lambda done, of: progress("examining the judge", done, of))
     create_markdown_artifact(exam_report.markdown(standing), key=ARTIFACT, description=f"Exam of {judged_by.model}")
     return Completed(message=told(standing))
 

@@ -1,11 +1,14 @@
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread, Timer
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -296,6 +299,38 @@ def test_an_evaluation_whose_judge_died_goes_on_where_it_was(tmp_path):
         assert {(name, metric) for name, metric in done if after[name][metric] == before[name][metric]} == done
         assert all(given[FAITHFULNESS].value is not None for given in after.values())
         assert len(back.asked) < 4 * 6
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from evals.budget import Budget
+from evals.judge import Judge, judge_answers
+from index.verdicts import VerdictCache
+from tests.evals.test_judge import attempt
+from tests.fakes import HashingEmbedder
+judge = Judge(sys.argv[1], "scripted", "secret", Budget(retries=0), VerdictCache(Path(sys.argv[2])))
+judge_answers(judge, HashingEmbedder(), [attempt(f"q{n}", f"Ada wrote the manual. It has {n} pages.") for n in range(40)])
+"""
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_was_killed_does_not_ask_again_what_was_judged(tmp_path):
+    cache, root = tmp_path / "v.sqlite", Path(__file__).parents[2]
+    with ScriptedJudge() as endpoint:
+        started = subprocess.Popen([sys.executable, "-c", KILLED, endpoint.judge().url, str(cache)], cwd=root)
+        while len(endpoint.asked) < 60:
+            sleep(0.01)
+        started.kill()
+        assert started.wait() == -9
+        before = len(endpoint.asked)
+        subprocess.run([sys.executable, "-c", KILLED, endpoint.judge().url, str(cache)], cwd=root, check=True)
+        # 6 calls an answer; what was on its way when it was killed is asked again: 4 answers at most.
+        assert 40 * 6 <= len(endpoint.asked) <= 40 * 6 + 4 * 3
+        asked = len(endpoint.asked)
+        subprocess.run([sys.executable, "-c", KILLED, endpoint.judge().url, str(cache)], cwd=root, check=True)
+        assert len(endpoint.asked) == asked
+    assert before < asked
 
 
 def test_a_judge_that_asks_for_patience_gets_it_and_one_that_asks_for_too_much_is_left():

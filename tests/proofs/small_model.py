@@ -1,14 +1,21 @@
-"""SmolLM2-135M-Instruct behind an OpenAI-compatible endpoint on loopback: a real language model, and far too small to judge."""
+"""SmolLM2-135M-Instruct behind an OpenAI-compatible endpoint on loopback: a real language model, and far too small to judge.
+
+Like servers with a JSON mode it is held to the form that is asked for: it writes the values, chooses numbers and words among those
+that are allowed, and decides how long lists are. Left to itself it writes no JSON at all.
+"""
 
 import json
+import re
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self
 
-# A judge's reply is longer only where it rambles.
-MOST_TOKENS = 160
+# Tokens of one text in a reply, and texts or objects of one list.
+LONGEST_TEXT, LONGEST_LIST = 12, 3
+SCHEMA = re.compile(r"json_schema:\s*(\{.*?\n\})", re.DOTALL)
 
 
 def is_installed() -> bool:
@@ -42,25 +49,24 @@ class SmallModel:
         self._server.server_close()
         self._serving.join()
 
-    def complete(self, messages: list[dict[str, str]], most: int) -> dict[str, Any]:
+    def complete(self, messages: list[dict[str, str]]) -> dict[str, Any]:
         """The body of a chat completion."""
-        import torch
-
-        prompt = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-        with self._lock, torch.inference_mode():
-            written = self._model.generate(**prompt, max_new_tokens=min(most, MOST_TOKENS), do_sample=False)
-        asked = int(prompt["input_ids"].shape[1])
-        text = self._tokenizer.decode(written[0][asked:], skip_special_tokens=True)
-        self.replies.append(text)
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        usage = {"prompt_tokens": asked, "completion_tokens": len(written[0]) - asked, "total_tokens": len(written[0])}
+        schema = json.loads(next(found[1] for message in messages if (found := SCHEMA.search(message["content"]))))
+        prompt = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        with self._lock:
+            writer = Writer(self._model, self._tokenizer, prompt)
+            asked = writer.tokens
+            writer.fill(schema, schema.get("$defs", {}))
+        self.replies.append(writer.text)
+        choice = {"index": 0, "message": {"role": "assistant", "content": writer.text}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": asked, "completion_tokens": writer.tokens - asked, "total_tokens": writer.tokens}
         return {"id": "1", "object": "chat.completion", "created": 1, "model": "SmolLM2-135M", "choices": [choice], "usage": usage}
 
     def _handler(model) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps(model.complete(asked["messages"], asked.get("max_tokens", MOST_TOKENS))).encode()
+                body = json.dumps(model.complete(asked["messages"])).encode()
                 try:
                     self.send_response(200)
                     self.send_header("Content-Type", "application/json")
@@ -73,3 +79,68 @@ class SmallModel:
                 """Stays quiet."""
 
         return Handler
+
+
+class Writer:
+    """Goes on with a prompt, token by token, in the form of a JSON schema."""
+
+    def __init__(self, model: Any, tokenizer: Any, prompt: str) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._past: Any = None
+        self.tokens = 0
+        self.text = ""
+        self._feed(prompt)
+        self.text = ""
+
+    def fill(self, schema: dict[str, Any], named: dict[str, Any]) -> None:
+        """Writes a value of the schema."""
+        if "$ref" in schema:
+            self.fill(named[schema["$ref"].rpartition("/")[2]], named)
+        elif schema["type"] == "object":
+            for n, (name, part) in enumerate(schema["properties"].items()):
+                self._feed(f'{", " if n else "{"}"{name}": ')
+                self.fill(part, named)
+            self._feed("}")
+        elif schema["type"] == "array":
+            self._feed("[")
+            for n in range(LONGEST_LIST):
+                self.fill(schema["items"], named)
+                if n + 1 == LONGEST_LIST or self._choose((", ", "]")) == "]":
+                    break
+            self.text = self.text if self.text.endswith("]") else f"{self.text}]"
+        elif schema["type"] == "integer":
+            self._choose(("0", "1"))
+        elif "enum" in schema:
+            self._feed('"')
+            self._choose(tuple(schema["enum"]))
+            self._feed('"')
+        else:
+            self._write()
+
+    def _write(self) -> None:
+        """A text: up to the first quotation mark, or the longest."""
+        self._feed('"')
+        for _ in range(LONGEST_TEXT):
+            piece = self._tokenizer.decode([int(self._next.argmax())])
+            if '"' in piece or "\n" in piece or "<|" in piece or not piece:
+                break
+            self._feed(piece.replace("\\", ""))
+        self._feed('"')
+
+    def _choose(self, options: Sequence[str]) -> str:
+        """The likeliest, by its first token."""
+        first = [self._tokenizer(option, add_special_tokens=False)["input_ids"][0] for option in options]
+        chosen = max(zip(options, first, strict=True), key=lambda pair: float(self._next[pair[1]]))[0]
+        self._feed(chosen)
+        return chosen
+
+    def _feed(self, text: str) -> None:
+        import torch
+
+        self.text += text
+        ids = self._tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        if ids.shape[1]:
+            with torch.inference_mode():
+                given = self._model(input_ids=ids, past_key_values=self._past, use_cache=True, logits_to_keep=1)
+            self._past, self._next = given.past_key_values, given.logits[0, -1]
+            self.tokens += int(ids.shape[1])
