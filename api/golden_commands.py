@@ -18,6 +18,7 @@ from index.golden import GoldenQuestion, as_row, check_name, question_of
 from tasks import beir
 
 SEGMENT = 200
+DONE = {"accept": "Accepted", "accept_unanswerable": "Accepted as unanswerable:", "reject": "Rejected"}
 golden = App(name="golden", help="Golden sets: questions whose answers are known; import, export, check, drop, propose and review them.")
 Name = Annotated[str, Parameter(help="The golden set; `default` is what proves releases.")]
 
@@ -112,7 +113,7 @@ def review(
     known = next((each for each in proposals(session, name) if each["id"] == identifier), None) if passage else None
     passages = [passage_typed(session, typed, known) for typed in passage] or None
     decide(session, name, identifier, Decision(kind, passages, question, reference))
-    return Outcome({"id": identifier, "decision": kind}, lambda out, _: out.line(f"Done: {kind.replace('_', ' as ')} {identifier}."))
+    return Outcome({"id": identifier, "decision": kind}, lambda out, _: out.line(f"{DONE[kind]} {identifier}."))
 
 
 def _all(session: Session, path: str) -> Iterator[Json]:

@@ -18,6 +18,8 @@ from index.golden import GoldenQuestion, Part, Passage, State, check_name
 
 TABLE = "golden"
 MAX_QUESTIONS = 100_000
+# Readers may be in the middle of a version that was just replaced.
+GRACE = timedelta(minutes=2)
 # Of a question: its part, its state, when it was added, and whether it has an answer.
 Fact = tuple[Part | None, State, datetime | None, bool]
 
@@ -130,18 +132,26 @@ class GoldenSets:
         self._erase()
         return count
 
-    def forget(self, doc_id: str) -> int:
-        """Takes out what questions and proposals quote of a document, and the references that may say the same; returns how many.
+    def forget(self, doc_id: str, strings: Sequence[bytes] = ()) -> int:
+        """Takes out what questions and proposals quote of a document, and references and notes that may say the same; returns how many.
 
-        An accepted question that loses a passage becomes a proposal again: nobody knows whether it has an answer still.
+        Those are told by the document, or by one of the `strings`. An accepted question that loses a passage becomes a proposal
+        again: nobody knows whether it has an answer still.
         """
-        changed = [(name, _without(question, doc_id)) for name, question in self._rows(None) if _quotes(question, doc_id)]
+        known = [(name, question, _without(question, doc_id, strings)) for name, question in self._rows(None)]
+        changed = [(name, told) for name, question, told in known if told != question]
         for name in dict.fromkeys(name for name, _ in changed):
             rows = _arrow(name, [question for of, question in changed if of == name])
             self._open().merge_insert("key").when_matched_update_all().execute(rows)
         if changed:
             self._erase()
         return len(changed)
+
+    def fold(self) -> None:
+        """Merges small pieces, and gives up what only old versions need."""
+        table = self._open()
+        tables.erase_deleted(table)
+        tables.clean(table, GRACE)
 
     def _erase(self) -> None:
         """No file has a byte of what was removed or replaced any more."""
@@ -189,18 +199,21 @@ def _summary(name: str, facts: Sequence[Fact]) -> GoldenSet:
     )
 
 
-def _quotes(question: GoldenQuestion, doc_id: str) -> bool:
-    return any(passage.doc_id == doc_id for passage in (*question.passages, *question.found))
-
-
-def _without(question: GoldenQuestion, doc_id: str) -> GoldenQuestion:
+def _without(question: GoldenQuestion, doc_id: str, strings: Sequence[bytes]) -> GoldenQuestion:
+    """The question without what it has of a document."""
     found = tuple(passage for passage in question.found if passage.doc_id != doc_id)
     passages = tuple(passage for passage in question.passages if passage.doc_id != doc_id)
-    if len(passages) == len(question.passages):
-        return replace(question, found=found)
+    reference = None if _has(question.reference, strings) else question.reference
+    note = "" if _has(question.note, strings) else question.note
+    if passages == question.passages:
+        return replace(question, found=found, reference=reference, note=note)
     note = f"{doc_id} was purged, which a passage of it stood in"
     state: State = "proposed" if question.state == "accepted" else question.state
     return replace(question, passages=passages, found=found, reference=None, state=state, note=note)
+
+
+def _has(text: str | None, strings: Sequence[bytes]) -> bool:
+    return any(string in (text or "").encode() for string in strings)
 
 
 def _key(name: str, identifier: str) -> str:

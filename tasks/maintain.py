@@ -47,6 +47,7 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
         freed += _clean(store, table)
     folded += ["documents"] if _folded(store.ledger.fold) else []
     _folded(store.ledger.make_indexes_one)
+    _folded(store.golden.fold)
     store.inbox.clean(ORIGINALS_GRACE)
     store.answers.drop_older(timedelta(days=rules.answers_days), now.date())
     early_numbers = tuple(release.number for release in crowded_out)

@@ -100,7 +100,7 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     for digest in (hashes - shared) | (store.originals.hashes() - store.ledger.content_hashes()):
         store.originals.drop(digest)
     answers, evaluations = store.answers.drop_of([doc_id]), store.evaluations.forget(doc_id)
-    golden = store.golden.forget(doc_id)
+    golden = store.golden.forget(doc_id, strings)
     found = search(home, strings)
     reclaimed = tuple(release.number for release in old)
     purged = Purged(doc_id, reclaimed, len(hashes - shared), len(shared), answers, evaluations, golden, found)

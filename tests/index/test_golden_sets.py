@@ -150,3 +150,19 @@ def test_what_a_document_said_is_forgotten_and_its_questions_wait_for_a_person(s
     assert sets.questions("mine") == (asked("b"),)
     assert sets.review("other")[0].found == (Passage("kept", "x"),)
     assert sets.forget("secret") == 0
+
+
+def test_references_and_notes_that_say_the_same_go_too(sets, tmp_path):
+    told, noted = "They are xylophonic zeppelins.", "xylophonic zeppelins"
+    sets.put("mine", [replace(asked("a"), reference=told), asked("b"), replace(asked("c"), note=noted)])
+    assert sets.forget("unknown", [b"xylophonic zeppelins"]) == 2
+    assert [(each.id, each.reference, each.note) for each in sets.questions("mine")] == [("a", None, ""), ("b", None, ""), ("c", None, "")]
+    assert not holding(tmp_path, "xylophonic zeppelins")
+
+
+def test_many_small_writes_are_folded_into_few_files(sets, tmp_path):
+    for number in range(8):
+        sets.put("mine", [asked(f"q{number}")])
+    sets.fold()
+    assert len(sets.questions("mine")) == 8
+    assert len(sets._open().to_lance().get_fragments()) == 1
