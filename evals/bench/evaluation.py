@@ -50,6 +50,7 @@ def evaluation(options: Options) -> list[Figure]:
         steps, loading = Steps(), Stopwatch()
         with loading:  # RAGAS takes seconds to import, once in a process
             ranking.measure({"q": ["a"]}, {"q": ["a"]})
+            ranking.measure_texts({"q": ["a"]}, {"q": ["a"]})
         began = perf_counter()
         evaluated = evaluate(reader, embedder, Request("bench"), run=steps, questions=questions)
         seconds = perf_counter() - began
