@@ -9,13 +9,11 @@ from datetime import datetime
 from functools import cached_property
 from itertools import zip_longest
 
-from evals.dataset import GoldenQuestion, Passage
 from index.canaries import Canary, Kind
 from index.chunks import Chunk
+from index.golden import GoldenQuestion, Passage
 from tasks.extract import sentences
 
-# The name of their dataset; it is no golden set.
-DATASET = "canaries"
 MIN_WORDS, MIN_LETTERS = 20, 0.7
 SHORTEST_QUOTE, LONGEST_QUOTE = 30, 400
 SUBJECT_WORDS, HEADING_WORDS, SENTENCE_WORDS = 5, 10, 14

@@ -19,7 +19,7 @@ from index.search import Opened, View
 from tasks.retrieve import Query, retrieve
 
 COUNT = 100
-# They are made from twice as many documents as there are canaries: a document leaves these when as many others come.
+# They are made from twice as many documents as there are canaries.
 DOCUMENTS = 2 * COUNT
 # Passages that are read for it, of one document and in all.
 OF_A_DOCUMENT, MOST_PASSAGES = 500, 5_000
@@ -116,13 +116,13 @@ def refresh(
     pause: Callable[[], object] = lambda: None,
     tries: int = TRIES,
 ) -> Refreshed:
-    """Drops canaries whose documents have changed or are gone, and makes new ones until there are enough, or so many were tried.
+    """Drops canaries whose passages have changed or are gone, and makes new ones until there are enough, or so many were tried.
 
     A new one that does not find its passage watches nothing: it is kept as refused, with a rank of 0 at birth, and never asked again.
     """
     passages = chosen(view)
     before = [*table.all(), *table.refused()]
-    gone = [canary.id for canary in before if not _stands(canary, passages)]
+    gone = [canary.id for canary in before if not _stands(view, canary, passages)]
     table.drop(gone)
     kept = [canary for canary in before if canary.id not in set(gone)]
     missing = COUNT - sum(canary.birth_rank > 0 for canary in kept)
@@ -162,5 +162,7 @@ def mean_rank(run: CanaryRun) -> float | None:
     return fmean(measured) if measured else None
 
 
-def _stands(canary: Canary, passages: Mapping[str, Sequence[Chunk]]) -> bool:
-    return any(holds(chunk.text, canary.quote) for chunk in passages.get(canary.doc_id, ()))
+def _stands(view: View, canary: Canary, passages: Mapping[str, Sequence[Chunk]]) -> bool:
+    """Also where other documents are read for canaries now: one that is asked stays as long as its passage does."""
+    chunks = passages[canary.doc_id] if canary.doc_id in passages else view.chunks_of(canary.doc_id)
+    return any(holds(chunk.text, canary.quote) for chunk in chunks)

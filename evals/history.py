@@ -137,7 +137,7 @@ def _dropped(daily: Mapping[int, Measured], asked: set[str]) -> list[float]:
 
     def share(was: Measured, now: Measured) -> float:
         lost = {name for name in was.values if name not in now.values and name not in asked}
-        return len(lost | (now.gone & was.values.keys())) / len(was.values) if was.values else float("nan")
+        return len(lost) / len(was.values) if was.values else float("nan")
 
     return list(_by_day(daily, share))
 

@@ -19,7 +19,9 @@ from pydantic import SecretStr
 from evals import exam, report
 from evals.answers import ABSTENTION, AnsweredQuestion, Ask
 from evals.budget import Budget
+from evals.canaries import as_golden
 from evals.dataset import DEFAULT
+from evals.dataset import sample as sample_of
 from evals.evaluate import Request, questions_of
 from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
@@ -28,7 +30,7 @@ from evals.ranking import NDCG
 from index.embedder import Embedder, embedder_for
 from index.evaluations import Evaluation, Evaluations
 from index.exams import Standing
-from index.golden import GoldenQuestion, Part
+from index.golden import CANARIES, GoldenQuestion, Part
 from index.overrides import overridden
 from index.progress import EvaluationProgress, EvaluationStep
 from index.releases import Release
@@ -147,7 +149,8 @@ def evaluate(
     number = reader.view(release).release.number
     store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
     request = Request(str(current_run.id), number, dataset, sample, part, minutes, store.golden)
-    questions = questions_of(request)  # a wrong name or size fails here, before the model is loaded
+    # A wrong name or size fails here, before the model is loaded.
+    questions = sample_of(as_golden(store.canaries.all()), sample) if dataset == CANARIES else questions_of(request)
     if not again and (before := measured_before(store.evaluations, number, dataset, questions)):
         return Completed(message=f"Release {number} was measured on these questions already, by evaluation {before.id}.")
     print(f"evaluating release {number} on the golden set {dataset!r}")

@@ -18,6 +18,8 @@ Part = Literal["development", "held_out"]
 Origin = Literal["written", "imported", "feedback", "query_log"]
 State = Literal["accepted", "proposed", "rejected"]
 MAX_PASSAGES = 2_000
+# What evaluations of canaries are called; nobody judged those, so it is no golden set.
+CANARIES = "canaries"
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 
 
@@ -71,6 +73,8 @@ def part_of(identifier: str) -> Part:
 
 def check_name(name: str) -> str:
     """The name of a golden set itself; raises `BadRequest` when it can't be one."""
+    if name == CANARIES:
+        raise BadRequest(f"{name!r} is what evaluations of self-made questions are called: take another name for a golden set")
     if not _NAME.fullmatch(name):
         raise BadRequest(f"{name[:80]!r} can't name a golden set: take 1 to 64 lower-case letters, digits, - and _")
     return name
