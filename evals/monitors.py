@@ -78,6 +78,7 @@ def gathered(
         feedback=_feedback(store, now),
         judge=judge,
         in_corpus=cache(view.has_word),
+        alarmed={name: (now - status.since).days for name, status in before.items() if status.state == "alarm" and status.since},
     )
     return Watched(golden, canaries, facts)
 

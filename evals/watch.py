@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evals.causes import Cause, Diagnosis, of_traffic
-from evals.drift import Numbers, Reading, Rule, below, fallen_lately, fewer, strange, unmeasured, unusual
+from evals.drift import Numbers, Reading, Rule, Side, below, fallen_lately, fewer, strange, unmeasured, unusual
 from evals.intervals import Interval
 from evals.terms import SHOWN, Term, new_terms, share_beyond, terms
 
@@ -24,6 +24,8 @@ NAMES = (
 # Those that say that people get worse results; the others say that something else is otherwise.
 OF_QUALITY = frozenset({GOLDEN, GOLDEN_PASSAGES, CANARIES, CANARY_PASSAGES, RECALL, FEEDBACK, BEST, DECLINED, EMPTY})
 OF_TRAFFIC = frozenset({QUESTIONS, TERMS, UNKNOWN, BEST, DECLINED, EMPTY})
+# Days with an alarm are no measure of what is usual; after so many they are, for nobody has mended it.
+FORGIVEN = 14
 _ASKED = frozenset({QUESTIONS, TERMS, UNKNOWN})
 _ALWAYS = {JUDGE: Cause.JUDGE, RECALL: Cause.INDEX, GOLDEN_PASSAGES: Cause.CORPUS, CANARY_PASSAGES: Cause.CORPUS}
 
@@ -63,6 +65,7 @@ class Facts:
         feedback: (useful, of all) now, and before.
         judge: what is said of the judge's last two exams; empty: it is the same, None: there are no two.
         in_corpus: whether some passage has a word.
+        alarmed: for how many days before today each monitor has had an alarm: those are not what today is compared with.
     """
 
     golden: tuple[Sequence[Mapping[str, float]], Mapping[str, float]] = ((), {})
@@ -75,6 +78,7 @@ class Facts:
     feedback: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
     judge: str | None = None
     in_corpus: Callable[[str], bool] = lambda _: True
+    alarmed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,10 @@ def _of_days(facts: Facts, rule: Rule) -> list[Reading]:
     beyond = tuple(str(term) for term in words if not term.in_corpus)[:SHOWN]
     shares = _beyond(days, facts.in_corpus, rule)
 
-    def series(name: str, values: Sequence[float], side: str, matters: float, what: str) -> Reading:
-        return unusual(name, values[-1], values[:-1], "high" if side == "high" else "low", rule, matters, what)
+    def series(name: str, values: Sequence[float], side: Side, matters: float, what: str) -> Reading:
+        bad = min(facts.alarmed.get(name, 0), len(values) - 1, FORGIVEN)
+        usual = [*values[: len(values) - 1 - bad], *[math.nan] * bad]
+        return unusual(name, values[-1], usual, side, rule, matters, what)
 
     new = series(TERMS, shares, "high", 0.02, "questions with a new word that no passage has")
     new = Reading(*(new.name, new.state, new.detail, new.effect, new.low, new.high, new.p), examples=beyond)

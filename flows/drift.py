@@ -1,7 +1,7 @@
 """The `drift` flow: whether retrieval is worse than it was, since when and why; alarms for people and for other services."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from prefect import flow
@@ -55,7 +55,7 @@ def drift() -> None:
     if svg:
         store.pictures.write("drift", svg)
     create_markdown_artifact(markdown(check, svg), key="drift", description="What is watched, and what is wrong")
-    announce(check, settings)
+    announce(check, webhook_of(settings))
     if settings.auto_rollback:
         go_back(store, check)
 
@@ -69,21 +69,26 @@ def said_of_judge(store: Store, settings: Settings) -> str | None:
     return None if len(exams) < TWO else exams[0].changed or ""
 
 
-def announce(check: Check, settings: Settings) -> None:
+def announce(check: Check, webhook: Webhook | None, emit: Callable[..., object] = emit_event) -> None:
     """Tells Prefect, which has an automation for it, and the webhook, if there is one, what began and what is over."""
     by_name = {status.name: status for status in check.monitors}
     for name, event in [*((name, ALARM) for name in check.opened), *((name, OVER) for name in check.closed)]:
-        status = by_name[name]
+        status, slug = by_name[name], name.replace(" ", "-")
         message = _message(status, event)
         print(f"{event}: {name}, {status.detail}")
-        emit_event(event, resource={"prefect.resource.id": f"groundwork.monitor.{name.replace(' ', '-')}"}, payload=message)
-        if settings.webhook_url:
-            secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
-            try:
-                identifier = f"{event}-{name.replace(' ', '-')}-{int(check.at.timestamp())}"
-                Webhook(settings.webhook_url, secret).send(identifier, check.at, {"type": event, "data": message})
-            except Unavailable as error:
-                _log.warning("an alarm was not told: %s", error)
+        emit(event, resource={"prefect.resource.id": f"groundwork.monitor.{slug}"}, payload=message)
+        if webhook is None:
+            continue
+        try:
+            webhook.send(f"{event}-{slug}-{int(check.at.timestamp())}", check.at, {"type": event, "data": message})
+        except Unavailable as error:
+            _log.warning("an alarm was not told: %s", error)
+
+
+def webhook_of(settings: Settings) -> Webhook | None:
+    """The configured one."""
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
+    return Webhook(settings.webhook_url, secret) if settings.webhook_url else None
 
 
 def go_back(store: Store, check: Check) -> None:
