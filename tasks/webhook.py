@@ -21,19 +21,19 @@ LONGEST_PAUSE_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where to, and the secret that signs; without one nothing is signed."""
+    """Where to, and the secret that signs; without one nothing is signed. Before the first new try it waits `pause_s`, then longer."""
 
     url: str
     secret: str = field(default="", repr=False)
+    pause_s: float = 1.0
 
-    def send(self, identifier: str, at: datetime, message: Mapping[str, Any], pause_s: float = 1.0) -> None:
+    def send(self, identifier: str, at: datetime, message: Mapping[str, Any]) -> None:
         """Posts the message as JSON; again after a pause where it fails, with the same id, so that the receiver can tell.
 
         Args:
             identifier: of the message.
             at: when what it tells of happened.
             message: what happened.
-            pause_s: before the first new try; the next ones wait longer.
 
         Raises:
             Unavailable: it did not get through. The error does not name the address, which may hold a secret.
@@ -43,7 +43,7 @@ class Webhook:
         try:
             for attempt in Retrying(
                 stop=stop_after_attempt(TRIES),
-                wait=wait_exponential(multiplier=pause_s, max=LONGEST_PAUSE_S),
+                wait=wait_exponential(multiplier=self.pause_s, max=LONGEST_PAUSE_S),
                 retry=retry_if_exception_type(httpx.HTTPError),
                 reraise=True,
             ):

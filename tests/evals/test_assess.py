@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from evals import sizes
 from evals.assess import assess
 from index.documents import Draft
@@ -13,6 +15,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WORDS = ["red", "blue", "green", "old", "new", "tall", "small", "round", "square", "heavy", "light", "smooth", "rough"]
 
 
+@pytest.mark.slow
 def test_an_index_is_measured_at_several_sizes_and_the_forecast_is_kept(bench: Bench, tmp_path: Path, monkeypatch):
     texts = [f"Stone {number} is {WORDS[number % 13]} and {WORDS[number % 7]}." for number in range(1_000)]
     bench.ingest(*(Draft(f"d{number}", content=text.encode()) for number, text in enumerate(texts)))

@@ -179,6 +179,7 @@ def test_rounding_to_16_bits_costs_random_vectors_next_to_nothing():
     assert 0.99 < still_found(drawn, drawn[:100]) <= 1
 
 
+@pytest.mark.slow
 def test_an_index_is_made_tuned_and_served_in_a_process_of_its_own(tmp_path: Path):
     rng = np.random.default_rng(1)
     vectors = Lifelike(corpus.unit(rng.standard_normal((500, 384))).astype(np.float32))

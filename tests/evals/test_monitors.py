@@ -1,7 +1,9 @@
 """Checks of a real index over simulated weeks: what breaks raises an alarm that names its cause, and is over when it is mended."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,19 +43,34 @@ class Clock(datetime):
         return cls.current
 
 
+@pytest.fixture(scope="module")
+def quiet_days(tmp_path_factory) -> Path:
+    """The folder of an index with ten days that had an evaluation each, of sixty golden questions."""
+    folder = tmp_path_factory.mktemp("orchard") / "index"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.releases.datetime", Clock)
+        Clock.current = START
+        bench = opened(folder)
+        bench.ingest(*(Draft(f"d{n}", content=text_of(n).encode()) for n in range(DOCUMENTS)))
+        questions = (GoldenQuestion(f"q{n:02}", asked_about(n), (Passage(f"d{n}", text_of(n)),), None) for n in range(DOCUMENTS))
+        bench.store.golden.put("default", list(questions))
+        for day in range(DAYS):
+            measured(bench, START + day * DAY)
+    return folder
+
+
 @pytest.fixture
-def orchard(tmp_path, monkeypatch) -> Bench:
-    """Ten quiet days with an evaluation each, of sixty golden questions."""
+def orchard(quiet_days, tmp_path, monkeypatch) -> Bench:
+    """The day after: from here on releases are made when the clock says."""
     monkeypatch.setattr("index.releases.datetime", Clock)
     Clock.current = START
+    shutil.copytree(quiet_days, tmp_path / "index")
+    return opened(tmp_path / "index")
+
+
+def opened(folder: Path) -> Bench:
     embedder = Fluent()
-    bench = Bench.open(tmp_path / "index", trusting_tools(embedder), embedder)
-    bench.ingest(*(Draft(f"d{n}", content=text_of(n).encode()) for n in range(DOCUMENTS)))
-    questions = (GoldenQuestion(f"q{n:02}", asked_about(n), (Passage(f"d{n}", text_of(n)),), None) for n in range(DOCUMENTS))
-    bench.store.golden.put("default", list(questions))
-    for day in range(DAYS):
-        measured(bench, START + day * DAY)
-    return bench
+    return Bench.open(folder, trusting_tools(embedder), embedder)
 
 
 def words_of(number: int) -> list[str]:

@@ -62,7 +62,7 @@ def test_beginnings_and_ends_are_told_to_prefect_and_to_the_webhook_without_what
 
 def test_a_webhook_that_does_not_answer_does_not_stop_the_others():
     events = []
-    announce(check(alarm(), alarm("recall")), Webhook("http://127.0.0.1:1/"), lambda event, **_: events.append(event))
+    announce(check(alarm(), alarm("recall")), Webhook("http://127.0.0.1:1/", pause_s=0.01), lambda event, **_: events.append(event))
     assert len(events) == 2
 
 

@@ -35,17 +35,17 @@ def test_a_message_is_signed_so_that_the_receiver_can_be_sure(receiver):
 
 def test_what_fails_is_sent_again_with_the_same_id(receiver):
     receiver.statuses = [500, 503]
-    Webhook(receiver.url).send("m1", AT, MESSAGE, pause_s=0.01)
+    Webhook(receiver.url, pause_s=0.01).send("m1", AT, MESSAGE)
     assert [headers["webhook-id"] for headers, _ in receiver.got] == ["m1", "m1", "m1"]
 
 
 def test_what_never_gets_through_is_an_error_that_does_not_tell_the_address(receiver):
     receiver.statuses = [500] * 9
     with pytest.raises(Unavailable, match="answered 500") as caught:
-        Webhook(receiver.url).send("m1", AT, MESSAGE, pause_s=0.01)
+        Webhook(receiver.url, pause_s=0.01).send("m1", AT, MESSAGE)
     assert "hidden" not in str(caught.value)
     with pytest.raises(Unavailable, match="can't be reached"):
-        Webhook("http://127.0.0.1:1/hidden").send("m1", AT, MESSAGE, pause_s=0.01)
+        Webhook("http://127.0.0.1:1/hidden", pause_s=0.01).send("m1", AT, MESSAGE)
 
 
 def test_the_secret_is_not_in_what_is_printed():
