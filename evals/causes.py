@@ -100,10 +100,15 @@ def first_bad(releases: Sequence[int], is_bad: Callable[[int], bool]) -> int | N
     return releases[bad]
 
 
-def of_traffic(terms_in_corpus: int, terms_beyond: int) -> Cause:
+def of_traffic(*, unknown_words: bool, terms_in_corpus: int, terms_beyond: int) -> Cause:
     """What it points to when people's questions are strange while known questions find what they did.
 
-    New words that passages have, and searches do badly all the same: the model does not know them. Words that no passage has:
-    people ask for something that is not there.
+    Args:
+        unknown_words: whether the tokenizer of the model has to cut more words into pieces than before.
+        terms_in_corpus: questions with new words that passages have.
+        terms_beyond: questions with new words that no passage has.
+
+    Words that passages have and the model does not know are the model's affair. Words that no passage has are not: people ask for
+    something that is not there.
     """
-    return Cause.EMBEDDER if terms_in_corpus > terms_beyond else Cause.QUESTIONS
+    return Cause.EMBEDDER if unknown_words and terms_in_corpus > terms_beyond else Cause.QUESTIONS

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
 # Words, names with dots or underscores in them, versions: "asyncio.run", "FLOW_RUN", "3.0".
 _TERM = re.compile(r"\w+(?:[.+#-]\w+)*[+#]*")
 LONGEST = 40
@@ -29,8 +31,9 @@ class Term:
 
 @lru_cache(maxsize=REMEMBERED)
 def terms(text: str) -> frozenset[str]:
-    """The words of a question, in lower case; what is longer than a word is left out."""
-    return frozenset(term.lower() for term in _TERM.findall(text) if len(term) <= LONGEST)
+    """The words of a question, in lower case, but for those that say nothing, which searches by text leave out too."""
+    words = (term.lower() for term in _TERM.findall(text) if len(term) <= LONGEST)
+    return frozenset(word for word in words if word not in ENGLISH_STOP_WORDS)
 
 
 def new_terms(today: Sequence[str], before: Collection[str], in_corpus: Callable[[str], bool]) -> list[Term]:

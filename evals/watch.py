@@ -127,7 +127,8 @@ def _cause(name: str, alarms: set[str], losses: Diagnosis | None, today: Sequenc
     if name in _ALWAYS:
         cause = _ALWAYS[name]
         return losses if losses and losses.cause is cause else Diagnosis(cause)
-    asked = Diagnosis(of_traffic(*(sum(term.questions for term in today if term.in_corpus is there) for there in (True, False))))
+    there, beyond = (sum(term.questions for term in today if term.in_corpus is known) for known in (True, False))
+    asked = Diagnosis(of_traffic(unknown_words=UNKNOWN in alarms, terms_in_corpus=there, terms_beyond=beyond))
     if name in _ASKED:
         return asked
     if losses and losses.cause is not Cause.UNKNOWN:

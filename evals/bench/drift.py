@@ -114,7 +114,8 @@ class Life:
 def drift(options: Options) -> list[Figure]:
     """`DATA=folder/OLD:NEW`, two snapshots in a folder that has `queries.jsonl` and, in each snapshot's folder, `docs.jsonl.gz`.
 
-    Two weeks of questions about the old one; a day on which half of the questions are about the new one; then it is swept in.
+    Two weeks of questions about the old one; a day on which half of the questions are about the new one; then it is swept in,
+    and all questions are about it.
     """
     old, new = snapshots(options.data)
     with TemporaryDirectory(prefix="groundwork-bench-") as name:
@@ -140,7 +141,7 @@ def lived(life: Life, old: Snapshot, new: Snapshot) -> list[Figure]:
     fallen = life.ask([*_some(rng, familiar, half), *_some(rng, news, half)])
     alarmed = life.check()
     life.sweep(old.documents, new.documents)
-    mended = life.ask([*_some(rng, familiar, half), *_some(rng, news, half)])
+    mended = life.ask(_some(rng, news, QUESTIONS_A_DAY))
     over = [life.check() for _ in range(2)][-1]
     return _figures(
         Case(PART, f"{len(old.documents)} documents, then {len(new.documents)}"), (usual, fallen, mended), (quiet, alarmed, over)

@@ -48,7 +48,7 @@ def test_bisection_of_releases_that_are_good_finds_none():
     assert first_bad([1, 2, 3], lambda _: True) == 1
 
 
-def test_new_words_that_passages_have_point_to_the_embedder_others_to_the_questions():
-    assert of_traffic(5, 1) is Cause.EMBEDDER
-    assert of_traffic(0, 0) is Cause.QUESTIONS
-    assert of_traffic(1, 5) is Cause.QUESTIONS
+def test_words_that_passages_have_and_the_model_does_not_know_point_to_the_embedder_others_to_the_questions():
+    assert of_traffic(unknown_words=True, terms_in_corpus=5, terms_beyond=1) is Cause.EMBEDDER
+    assert of_traffic(unknown_words=False, terms_in_corpus=5, terms_beyond=1) is Cause.QUESTIONS
+    assert of_traffic(unknown_words=True, terms_in_corpus=1, terms_beyond=5) is Cause.QUESTIONS
