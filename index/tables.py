@@ -107,6 +107,7 @@ def fold(table: LanceTable) -> None:
     Only the tail: retained releases keep what a rewrite replaces, so rewriting the whole table each
     time would multiply the disk it takes by the number of releases.
     """
+    table.checkout_latest()  # what others committed since this handle was opened would be a conflict
     dataset = table.to_lance()
     dataset.optimize.compact_files(target_rows_per_fragment=_merged_rows(dataset), num_threads=1)
     table.checkout_latest()
@@ -116,6 +117,7 @@ def fold(table: LanceTable) -> None:
 
 def merge(table: LanceTable) -> None:
     """Merges the small fragments at the tail of a table without indexes, and writes those anew that have deleted rows in them."""
+    table.checkout_latest()
     dataset = table.to_lance()
     dataset.optimize.compact_files(
         target_rows_per_fragment=_merged_rows(dataset), materialize_deletions=True, materialize_deletions_threshold=0.0, num_threads=1

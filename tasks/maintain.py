@@ -97,8 +97,10 @@ def _folded(folding: Callable[[], object]) -> bool:
     """Whether a fold went through. Under steady ingestion it gives way: the ingester folds between its batches."""
     try:
         return folding() is not False
-    except RuntimeError as conflict:  # LanceDB's "Retryable commit conflict"
-        _log.info("folding gave way: %s", conflict)
+    except (OSError, RuntimeError) as error:  # LanceDB raises the one, pylance the other
+        if "commit conflict" not in str(error):
+            raise
+        _log.info("folding gave way: %s", error)
         return False
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from index.errors import Conflict
 from index.releases import Event, Release, ReleaseLog, State
-from tasks.maintain import maintain
+from index.store import open_store
+from tasks.maintain import _folded, maintain
 from tasks.retention import Retention, retained
 from tests.bench import Bench
 
@@ -212,3 +213,24 @@ def test_the_oldest_releases_go_early_when_all_of_them_take_too_much_room(bench:
     assert set(crowded_out) <= kept - {3, newest}
     assert "before their time" in caplog.text
     assert [hit.chunk.text for hit in bench.search("apples", release=3).hits] == ["apples, edition 2"]
+
+
+def test_maintenance_in_a_process_that_opened_the_index_before_many_batches_goes_through(bench: Bench):
+    other = open_store(str(bench.store.folder), bench.store.folder)
+    for number in range(30):
+        bench.put(f"d{number}", f"Text {number} of the ferry.")
+    for number in range(30):
+        bench.put(f"d{number}", f"Changed text {number} of the ferry.")
+    assert maintain(other, datetime.now(UTC)).folded == (f"chunks_{bench.publisher.table.generation}", "documents")
+
+
+def test_a_folding_that_lost_its_commit_to_a_batch_is_tried_next_time_and_other_trouble_is_told():
+    def loses() -> None:
+        raise OSError("Retryable commit conflict for version 85: This Rewrite transaction was preempted by concurrent transaction Update")
+
+    def breaks() -> None:
+        raise OSError("No space left on device")
+
+    assert _folded(loses) is False
+    with pytest.raises(OSError, match="No space left"):
+        _folded(breaks)
