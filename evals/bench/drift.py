@@ -148,7 +148,9 @@ def lived(life: Life, old: Snapshot, new: Snapshot) -> list[Figure]:
         checks.append(life.check())
     over = checks[-1]
     return _figures(
-        Case(PART, f"{len(old.documents)} documents, then {len(new.documents)}"), (usual, fallen, mended), (quiet, alarmed, over)
+        Case(PART, f"{len(old.documents)} documents, then {len(new.documents)}"),
+        (usual, fallen, float(np.mean(mended))),
+        (quiet, alarmed, over),
     )
 
 
