@@ -203,6 +203,7 @@ def test_a_footprint_counts_files_versions_tags_and_bytes(tmp_path: Path):
     assert footprint([tmp_path / "chunks.lance", tmp_path / "missing.lance"]) == Footprint(files=4, versions=2, tags=1, bytes=18)
 
 
+@pytest.mark.slow
 def test_releases_compares_an_index_that_is_kept_up_with_one_that_is_not():
     figures = {(figure.case, figure.metric): figure for figure in releases(Options(rows=200, docs=4))}
     kept, neglected = "4 batches with maintenance", "2 batches without maintenance"

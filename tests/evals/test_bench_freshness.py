@@ -23,6 +23,7 @@ def platform(tmp_path: Path) -> Iterator[RunningPlatform]:
         platform.close()
 
 
+@pytest.mark.slow
 def test_documents_are_found_at_a_steady_pace_and_beside_a_bulk_load(platform: RunningPlatform):
     figures = measured(platform, TEXTS, documents=4, bulk=6, pace=QUICK)
     values = {(figure.case.split(",")[0], figure.metric): figure.value for figure in figures}

@@ -50,6 +50,7 @@ def test_an_inbox_is_looked_at_with_a_bulk_load_in_it_and_with_single_documents(
 
 
 @on_linux
+@pytest.mark.slow
 def test_what_is_refused_past_the_bound_is_taken_later_and_nothing_is_lost(tmp_path: Path):
     api = RunningApi(tmp_path)
     store = api.platform.store

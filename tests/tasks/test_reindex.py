@@ -153,6 +153,7 @@ def test_passages_that_say_the_same_are_as_good_as_each_other(bench: Bench):
     assert measure(view, exam).recall.mean == 1.0
 
 
+@pytest.mark.slow
 def test_the_tuner_puts_what_it_finds_into_the_next_release(orchard: Bench):
     reindex(orchard.store, orchard.publisher.table, POLICY)
     published(orchard)
