@@ -45,7 +45,7 @@ class Rule:
     """
 
     false_alarms: float = 1.0
-    monitors: int = 12
+    monitors: int = 13
     matters: float = 0.05
     questions: int = 30
     days: int = 7

@@ -16,7 +16,7 @@ def with_lost(count: int) -> dict[str, float]:
 
 
 def test_a_year_of_all_monitors_has_one_false_alarm():
-    assert RULE.level == pytest.approx(1 / (365 * 12))
+    assert RULE.level == pytest.approx(1 / (365 * 13))
 
 
 def test_twenty_questions_of_a_hundred_that_lost_all_are_an_alarm():
