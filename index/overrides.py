@@ -8,11 +8,17 @@ from typing import Any, TypeVar
 from index.errors import Misconfigured
 
 Record = TypeVar("Record")
-_KINDS = {int: "a whole number of 0 or more", float: "a number of 0 or more", tuple: "a list of words"}
+_KINDS = {
+    int: "a whole number of 0 or more",
+    float: "a number of 0 or more",
+    str: "a word",
+    bool: "true or false",
+    tuple: "a list of words",
+}
 
 
 def overridden(record: type[Record], file: Path | None, setting: str) -> Record:
-    """A record of numbers and lists of words with those of a TOML file, and the defaults of what it leaves out.
+    """A record of numbers, words, switches and lists of words with those of a TOML file, and the defaults of what it leaves out.
 
     Raises `Misconfigured`, which names the `setting`, when the file can't be read, has another name, or has a value of another kind
     than the default: a number that is negative, or not whole where the default is.
@@ -35,4 +41,6 @@ def overridden(record: type[Record], file: Path | None, setting: str) -> Record:
 def _fits(value: Any, kind: type) -> bool:
     if kind is tuple:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if kind in (str, bool):
+        return type(value) is kind
     return (type(value) is int if kind is int else type(value) in (int, float)) and value >= 0

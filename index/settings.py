@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     latency_goal_ms: float = Field(default=50.0, gt=0, description="95 of 100 searches shall take less; the forecast is about it.")
     freshness_goal_s: float = Field(default=3.0, gt=0)
     query_log: float = Field(default=1.0, ge=0, le=1, description="The share of the questions that is kept, to notice drift; 0: none.")
+    serving: Path | None = Field(default=None, description="A TOML file that says how much the API takes on at once, and how.")
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key: SecretStr | None = None
