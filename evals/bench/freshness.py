@@ -5,17 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
-from threading import Event, Thread
 from time import monotonic, sleep
-from types import TracebackType
-from typing import Self
 
-import httpx
 import numpy as np
 
 from evals.bench.figures import Case, Figure, p99_ms
 from evals.bench.options import Options
-from evals.bench.platform import PlatformFailed, RunningPlatform, started
+from evals.bench.paced import PacedSearches
+from evals.bench.platform import RunningPlatform, started
 from evals.bench.variants import Variants, passages
 from index.documents import Draft
 
@@ -40,37 +37,6 @@ class Pace:
     look_s: float = 0.05
     settle_s: float = 15.0
     quiet_s: float = 60.0
-
-
-class PacedSearches:
-    """One search after the other at a pace, whatever they take. Seconds are counted from when each was due."""
-
-    def __init__(self, platform: RunningPlatform, questions: Sequence[str], every_s: float) -> None:
-        self._platform = platform
-        self._questions = questions
-        self._every_s = every_s
-        self._stop = Event()
-        self._thread = Thread(target=self._run, daemon=True)
-        self.seconds: list[float] = []
-        self.failed: list[str] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        due = monotonic()
-        while not self._stop.wait(max(0.0, due - monotonic())):
-            try:
-                self._platform.search(self._questions[len(self.seconds) % len(self._questions)])
-                self.seconds.append(monotonic() - due)
-            except (httpx.HTTPError, PlatformFailed) as failure:
-                self.failed.append(str(failure))
-            due += self._every_s
 
 
 def freshness(options: Options) -> list[Figure]:

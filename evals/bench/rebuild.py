@@ -1,14 +1,16 @@
 """Another model for the whole index while people search it and documents come in: what searches notice of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from threading import Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 from evals.bench.figures import Case, Figure, p50_ms, p99_ms
-from evals.bench.freshness import PacedSearches, body, question
+from evals.bench.freshness import body, question
 from evals.bench.options import Options
+from evals.bench.paced import PacedSearches
 from evals.bench.platform import PlatformFailed, RunningPlatform, started
 from evals.bench.variants import Variants, passages
 
@@ -27,6 +29,16 @@ class Pace:
     search_s: float = 1 / 20
     document_s: float = 0.5
     quiet_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """The release that took over, when that was decided (seconds of the system's clock), and whether the gate had held it."""
+
+    release: int
+    at: float
+    embedded: int
+    held: bool = False
 
 
 @dataclass(slots=True)
@@ -90,10 +102,11 @@ def _one(
     with PacedSearches(platform, questions, pace.search_s) as searches:
         putting.start()
         began = monotonic()
-        ended, held = _ended(platform, asked)
+        swap = _ended(platform, asked)
         took = monotonic() - began
         puts.stopped = True
         putting.join()
+    puts.platform.close()
     for _ in platform.until_indexed(LONGEST_S):
         pass
     rows = platform.call("GET", "/v1/releases/live")["rows"]
@@ -101,11 +114,12 @@ def _one(
     return [
         case.figure("took", took, "s"),
         case.figure("planned", plan["seconds"], "s"),
-        case.figure("embedded", ended["embedded"], "texts"),
+        case.figure("embedded", swap.embedded, "texts"),
         case.figure("to embed, as planned", plan["embed"], "texts"),
         case.figure("passages, as planned", plan["chunks"], "passages"),
         case.figure("passages", rows, "passages"),
-        case.figure("held by the gate first", float(held), ""),
+        case.figure("held by the gate first", float(swap.held), ""),
+        *_swapped(case, searches, swap),
         case.figure("searches", len(searches.seconds), "searches"),
         case.figure("failed searches", len(searches.failed), "searches"),
         case.figure("p50", p50_ms(searches.seconds), "ms"),
@@ -116,17 +130,29 @@ def _one(
     ]
 
 
-def _ended(platform: RunningPlatform, asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The rebuild when its generation is served, and whether the gate had held it."""
+def _swapped(case: Case, searches: PacedSearches, swap: Swap) -> list[Figure]:
+    """Seconds from the decision to the first reply of the new generation, and searches sent after it that another release answered."""
+    # What is held and let through is pinned; what passes by itself is followed by newer releases.
+    first = searches.first_on(swap.release, or_newer=not swap.held)
+    if first is None:
+        return []
+    back = [reply for reply in searches.replies if reply.due > first.ended and reply.release < swap.release]
+    return [case.figure("swap", first.ended - swap.at, "s"), case.figure("answered by an older release after it", len(back), "searches")]
+
+
+def _ended(platform: RunningPlatform, asked: dict[str, Any]) -> Swap:
+    """What took over, when its generation is served."""
     first = _until_ended(platform, platform.call("POST", "/v1/rebuilds", json=asked | {"reason": "a benchmark"})["id"])
     if first["state"] == "done":
-        return first, False
+        made = platform.call("GET", f"/v1/releases/{first['release']}")["created_at"]
+        return Swap(first["release"], datetime.fromisoformat(made).timestamp(), first["embedded"])
     if first["state"] != "held":
         raise PlatformFailed(f"the rebuild {first['state']}: {first['outcome']}")
-    platform.call("POST", f"/v1/releases/{first['release']}/promote", json={"reason": "a benchmark of how, not of how well"})
+    swap = Swap(first["release"], time(), first["embedded"], held=True)
+    platform.call("POST", f"/v1/releases/{swap.release}/promote", json={"reason": "a benchmark of how, not of how well"})
     second = _until_ended(platform, platform.call("GET", "/v1/rebuilds")["items"][0]["id"])
     platform.call("POST", "/v1/resume", json={})
-    return second | {"embedded": first["embedded"] + second["embedded"]}, True
+    return replace(swap, embedded=swap.embedded + second["embedded"])
 
 
 def _until_ended(platform: RunningPlatform, number: int) -> dict[str, Any]:

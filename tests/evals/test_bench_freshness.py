@@ -5,7 +5,8 @@ from time import sleep
 import pytest
 
 from evals.bench.figures import Case
-from evals.bench.freshness import Pace, PacedSearches, at_pace, curve, measured
+from evals.bench.freshness import Pace, at_pace, curve, measured
+from evals.bench.paced import PacedSearches
 from evals.bench.platform import RunningPlatform
 from index.documents import Draft
 from tests.api.running import RunningApi

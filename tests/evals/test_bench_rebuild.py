@@ -28,4 +28,5 @@ def test_a_rebuild_is_timed_and_what_it_lost_is_counted(tmp_path: Path, monkeypa
     values = {(figure.case, figure.metric): figure.value for figure in figures}
     few = next(name for name, _ in values if name.endswith("to 32 dimensions"))
     assert (values[few, "failed searches"], values[few, "refused or lost"], values[few, "searches"] > 0) == (0, 0, True)
+    assert values[few, "answered by an older release after it"] == 0
     assert any(name.endswith("to passages of 128 tokens") for name, _ in values)
