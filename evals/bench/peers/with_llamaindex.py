@@ -63,7 +63,7 @@ class LlamaIndex:
     def expected(self, folder: Path) -> Iterable[Passage]:
         """The nodes of its splitter."""
         nodes = self._splitter.get_nodes_from_documents(self._documents(folder))
-        return [(node.ref_doc_id, node.get_content(MetadataMode.NONE)) for node in nodes]
+        return [(node.ref_doc_id or "", node.get_content(MetadataMode.NONE)) for node in nodes]
 
     def _documents(self, folder: Path) -> list[Document]:
         # The path, as its own reader has it in the metadata, but not in what is embedded: all systems embed the same text.
