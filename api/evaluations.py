@@ -18,7 +18,8 @@ from index.evaluations import Evaluation, as_json
 from index.progress import EvaluationProgress
 
 DEPLOYMENT = "evaluate/evaluate"
-EvaluationState = Literal["queued", "running", "completed", "failed"]
+EvaluationState = Literal["queued", "running", "completed", "failed", "skipped"]
+SKIPPED = "Skipped"
 
 
 @post(
@@ -77,7 +78,8 @@ def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Ru
         return _reply(finished, runs)
     run = runs.get(str(identifier))
     # Prefect says completed a moment before or after the row is there; without a row it is not done.
-    state = "running" if run.state == "completed" else run.state
+    unstored = "skipped" if run.name == SKIPPED else "running"
+    state = unstored if run.state == "completed" else run.state
     told = EvaluationProgress(platform.store.folder).read(run.id) if state == "running" else None
     return EvaluationReply(
         id=run.id,
@@ -86,7 +88,7 @@ def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Ru
         dataset=run.parameters.get("dataset"),
         scores=[],
         questions=[],
-        reason=run.message if state == "failed" else None,
+        reason=run.message if state in ("failed", "skipped") else None,
         url=runs.url(run.id),
         step=told.step if told else None,
         done=told.done if told else None,

@@ -225,11 +225,11 @@ class StartedReply(msgspec.Struct):
 class EvaluationReply(msgspec.Struct):
     """An evaluation: its state and, when completed, its scores with 95 % intervals.
 
-    While it is running, `done` of `of` questions are through its `step`.
+    While it is running, `done` of `of` questions are through its `step`. One is skipped that would have measured what was measured before.
     """
 
     id: str
-    state: Literal["queued", "running", "completed", "failed"]
+    state: Literal["queued", "running", "completed", "failed", "skipped"]
     release: int | None
     dataset: str | None
     scores: list[dict[str, Any]]

@@ -22,6 +22,7 @@ class Run:
     state: str
     message: str | None
     parameters: dict[str, Any]
+    name: str | None = None
 
 
 class Runs:
@@ -48,7 +49,13 @@ class Runs:
         if found is None:
             raise NotFound(f"there is no run {run_id}")
         state = found.get("state") or {}
-        return Run(str(found["id"]), STATES.get(str(state.get("type")), "failed"), state.get("message"), found.get("parameters") or {})
+        return Run(
+            str(found["id"]),
+            STATES.get(str(state.get("type")), "failed"),
+            state.get("message"),
+            found.get("parameters") or {},
+            state.get("name"),
+        )
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
         """Sends an event that automations in Prefect can act upon; `Unavailable` when Prefect does not take it."""

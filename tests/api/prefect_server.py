@@ -33,9 +33,9 @@ class FakePrefect(ThreadingHTTPServer):
         """The names of the events that came, in order."""
         return [event["event"] for event in self.events]
 
-    def becomes(self, run_id: str, state: str, message: str | None = None) -> None:
+    def becomes(self, run_id: str, state: str, message: str | None = None, name: str | None = None) -> None:
         """Moves a run on."""
-        self.runs[run_id]["state"] = {"type": state, "message": message}
+        self.runs[run_id]["state"] = {"type": state, "message": message, "name": name or state.title()}
 
     def start(self, asked: dict[str, Any]) -> dict[str, Any]:
         """A new run, as scheduled."""

@@ -72,6 +72,13 @@ def test_a_run_is_queued_then_running_and_completed_only_with_its_scores(evaluat
     assert done["url"].endswith(f"/runs/flow-run/{run}")
 
 
+def test_a_scheduled_run_that_found_nothing_to_measure_says_so(evaluating, prefect):
+    run = evaluating.post("/v1/evaluations", {"release": 1}).json["id"]
+    prefect.becomes(run, "COMPLETED", "Release 1 was measured on these questions already.", name="Skipped")
+    skipped = evaluating.get(f"/v1/evaluations/{run}").json
+    assert (skipped["state"], skipped["reason"]) == ("skipped", "Release 1 was measured on these questions already.")
+
+
 def test_while_it_runs_it_tells_how_far_it_is(evaluating, prefect):
     run = evaluating.post("/v1/evaluations", {}).json["id"]
     begun = EvaluationStep(run, 1, "default", NOON.isoformat())
