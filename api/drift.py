@@ -1,11 +1,13 @@
 """`/v1/drift`: whether retrieval is worse than it was, since when and why; and pictures of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -13,9 +15,12 @@ from api.auth import requires
 from api.platform import Platform
 from api.replies import BestDayReply, DriftReply, MonitorReply
 from index.errors import NotFound
+from index.pictures import Form
 from index.store import Store
 
 SHOWN_ONLY = "default-src 'none'; style-src 'unsafe-inline'"
+MEDIA_TYPES: Mapping[Form, str] = {"svg": "image/svg+xml", "png": "image/png", "json": "application/json"}
+PictureForm = Annotated[Form, QueryParameter(description="As what.")]
 NOT_YET = "nothing was checked yet: the deployment 'drift' does it each hour, and whenever it is started"
 
 
@@ -52,19 +57,20 @@ def drift(platform: NamedDependency[Platform]) -> DriftReply:
     guards=[requires("reader")],
     summary="A picture",
     operation_id="picture",
-    description="The newest picture as SVG: scores over releases (`scores`), questions that won and lost (`questions`), drift (`drift`).",
+    description="The newest picture: scores over releases with what happened meanwhile (`scores`), questions that won and lost "
+    "(`questions`), drift (`drift`). `form` is `svg`, `png`, or `json`: what it was drawn from.",
     tags=["Evaluations"],
     media_type="image/svg+xml",
     sync_to_thread=True,
 )
-def picture(platform: NamedDependency[Platform], name: FromPath[str]) -> Response[str]:
-    """A picture as SVG."""
+def picture(platform: NamedDependency[Platform], name: FromPath[str], form: PictureForm = "svg") -> Response[bytes]:
+    """A picture, or its data."""
     pictures = platform.store.pictures
     known = {each: each for each in pictures.names()}
     if name not in known:
         raise NotFound(f"there is no such picture; there are: {', '.join(known) or 'none yet'}")
     # It is shown, not run: nothing in it may load or do anything.
-    return Response(pictures.read(known[name]), media_type="image/svg+xml", headers={"Content-Security-Policy": SHOWN_ONLY})
+    return Response(pictures.read(known[name], form), media_type=MEDIA_TYPES[form], headers={"Content-Security-Policy": SHOWN_ONLY})
 
 
 class DriftMetrics(Collector):

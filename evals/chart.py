@@ -35,7 +35,7 @@ def comparable(newest: Evaluation, earlier: Sequence[Evaluation]) -> list[Evalua
     by_release = {newest.release: newest}
     for evaluation in sorted(earlier, key=lambda other: other.ended_at, reverse=True):
         same_set = evaluation.state == "completed" and evaluation.dataset == newest.dataset
-        if same_set and evaluation.release <= newest.release and _asked(evaluation) >= COMPARABLE * _asked(newest):
+        if same_set and evaluation.release <= newest.release and asked(evaluation) >= COMPARABLE * asked(newest):
             by_release.setdefault(evaluation.release, evaluation)
     return [by_release[release] for release in sorted(by_release)][-MAX_RELEASES:]
 
@@ -53,9 +53,14 @@ def draw(evaluations: Sequence[Evaluation]) -> alt.ConcatChart:
     return alt.concat(*panels, columns=COLUMNS, spacing=28, title=title, config=STYLE)
 
 
-def as_svg(chart: alt.ConcatChart | Panel) -> str:
+def as_svg(chart: alt.ConcatChart | alt.VConcatChart | Panel) -> str:
     """The chart as SVG, made without a browser."""
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
+def as_png(chart: alt.ConcatChart | alt.VConcatChart | Panel) -> bytes:
+    """The chart as PNG, twice as many pixels as units."""
+    return bytes(vl_convert.vegalite_to_png(chart.to_dict(), scale=2))
 
 
 def as_data_uri(svg: str) -> str:
@@ -85,5 +90,6 @@ def _point(release: int, score: Score) -> dict[str, Any]:
     return {"release": release, "value": score.value, "low": score.low, "high": score.high}
 
 
-def _asked(evaluation: Evaluation) -> int:
+def asked(evaluation: Evaluation) -> int:
+    """How many questions it asked."""
     return max((score.of for score in evaluation.scores), default=0)

@@ -46,6 +46,11 @@ def draw(history: History) -> alt.ConcatChart:
     return alt.concat(*panels, columns=COLUMNS, spacing=28, title=title, config=STYLE)
 
 
+def data(history: History) -> dict[str, Any]:
+    """What is drawn."""
+    return {"points": _points(history)}
+
+
 def _panel(name: str, points: Sequence[Mapping[str, Any]]) -> Panel:
     base = alt.Chart(alt.InlineData(values=list(points))).encode(
         x=alt.X("at:T", title=None, axis=alt.Axis(format="%d %b %H:%M", labelAngle=0, labelOverlap=True, tickCount=3))

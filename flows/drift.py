@@ -9,8 +9,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from evals.alarms import Check, Status
-from evals.chart import as_svg
-from evals.drift_report import draw, drawable, markdown
+from evals.chart import as_png, as_svg
+from evals.drift_report import data, draw, drawable, markdown
 from evals.watch import OF_QUALITY
 from flows.steps import WATCH
 from index.embedder import embedder_for
@@ -51,9 +51,10 @@ def drift() -> None:
     check: Check = WATCH(store, reader, embedder, datetime.now(UTC), target, said_of_judge(store, settings))
     store.drift.clean(check.at - KEPT, MOST)
     history = store.drift.between(check.at - KEPT, check.at + timedelta(seconds=1))
-    svg = as_svg(draw(history)) if drawable(history) else None
-    if svg:
-        store.pictures.write("drift", svg)
+    chart = draw(history) if drawable(history) else None
+    svg = as_svg(chart) if chart else None
+    if chart and svg:
+        store.pictures.write("drift", svg, as_png(chart), data(history))
     create_markdown_artifact(markdown(check, svg), key="drift", description="What is watched, and what is wrong")
     announce(check, webhook_of(settings))
     if settings.auto_rollback:

@@ -27,6 +27,8 @@ from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
 from evals.prove import prove
 from evals.ranking import NDCG
+from flows.drift_check import check_drift
+from flows.quality_pictures import draw_quality
 from index.embedder import Embedder, embedder_for
 from index.evaluations import Evaluation, Evaluations
 from index.exams import Standing
@@ -43,6 +45,8 @@ from tasks.generate import ChatGenerator, Endpoint
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# Who asks over HTTP learns from it that there will be no scores.
+SKIPPED = "Skipped"
 ARTIFACT = "evaluation-report"
 # A slow judge takes hours; until then retention leaves the release.
 LONGEST = timedelta(hours=12)
@@ -152,7 +156,7 @@ def evaluate(
     # A wrong name or size fails here, before the model is loaded.
     questions = sample_of(as_golden(store.canaries.all()), sample) if dataset == CANARIES else questions_of(request)
     if not again and (before := measured_before(store.evaluations, number, dataset, questions)):
-        return Completed(message=f"Release {number} was measured on these questions already, by evaluation {before.id}.")
+        return Completed(name=SKIPPED, message=f"Release {number} was measured on these questions already, by evaluation {before.id}.")
     print(f"evaluating release {number} on the golden set {dataset!r}")
     begun = EvaluationStep(request.id, number, dataset, datetime.now(UTC).isoformat())
     told = EvaluationProgress(store.folder)
@@ -165,6 +169,9 @@ def evaluate(
         verdict = as_task_run(conclude, store, exam.marked(evaluation, standing), standing)
         told.clear(request.id)
     print(verdict)
+    as_task_run(draw_quality, store)
+    if evaluation.dataset == DEFAULT and number == store.log.state.live:
+        check_drift(f"after-evaluation-{request.id}")
     ndcg = evaluation.score(NDCG)
     value = f"{ndcg.value:.3f}" if ndcg and ndcg.value is not None else "unmeasured"
     return Completed(message=f"Release {number}: {NDCG} {value}. {verdict}")

@@ -108,6 +108,7 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     golden = store.golden.forget(doc_id, strings)
     said = store.queries.forget(strings), store.feedback.forget(strings), store.canaries.forget(doc_id)
     store.drift.forget(strings)
+    store.pictures.forget(strings)
     found = search(home, strings)
     purged = Purged(doc_id, numbers, len(hashes - shared), len(shared), answers, evaluations, golden, *said, found)
     store.log.append("purged", 0, BY, detail=purged.as_json() | {"asked": asked.seq})

@@ -56,8 +56,11 @@ def test_drift_is_told_over_http(own: RunningApi):
 def test_pictures_are_shown_and_may_do_nothing(own: RunningApi):
     for name in ("drift", "unknown", "..%2F..%2Fadmin.key"):
         assert own.get(f"/v1/pictures/{name}").status == 404
-    own.store.pictures.write("drift", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+    own.store.pictures.write("drift", "<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x89PNG", {"points": []})
     reply = own.get("/v1/pictures/drift")
     assert (reply.status, reply.headers["content-type"].partition(";")[0]) == (200, "image/svg+xml")
     assert reply.headers["content-security-policy"].startswith("default-src 'none'")
     assert reply.text.startswith("<svg")
+    assert own.get("/v1/pictures/drift?form=png").headers["content-type"] == "image/png"
+    assert own.get("/v1/pictures/drift?form=json").json == {"points": []}
+    assert own.get("/v1/pictures/drift?form=gif").status == 400
