@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from threading import Event, Thread
 
 from evals.canary_runs import COUNT, Questions, mean_rank, refresh, run
+from evals.drift import Rule, fallen
 from index.canaries import Canary, CanaryRun
 from index.embedder import Embedder
 from index.errors import GroundworkError
@@ -32,6 +34,7 @@ class CanaryWatch:
         store: with handles of its own.
         embedder_of: the embedder of a release.
         budget_s: seconds of the process that a run may take.
+        on_fall: is told the release on which canaries find significantly less than when they were asked before.
     """
 
     store: Store
@@ -39,6 +42,7 @@ class CanaryWatch:
     every_s: float = EVERY_S
     budget_s: float = BUDGET_S
     pause_s: float = PAUSE_S
+    on_fall: Callable[[int], object] = lambda _: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _questions: Questions = field(default_factory=Questions)
     _stopping: Event = field(default_factory=Event)
@@ -49,6 +53,7 @@ class CanaryWatch:
     _seen: tuple[int, tuple[str, ...]] = (0, ())
     _asked: set[str] = field(default_factory=set)
     _last: str = ""
+    _ranks: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> None:
         """Begins, half a minute from now."""
@@ -85,6 +90,7 @@ class CanaryWatch:
         rank = mean_rank(taken)
         told = "unmeasured" if rank is None else f"{rank:.3f}"
         _log.info("release %d: %d canaries, mean reciprocal rank %s, %.2f s", taken.release, len(taken.ranks), told, taken.cpu_s)
+        self._compare(taken)
         return taken
 
     def _watch(self) -> None:
@@ -108,6 +114,14 @@ class CanaryWatch:
         self._refreshed_at, self._refreshed_on, self._more = self.clock(), view.release.number, done.more
         if done.made or done.dropped or done.refused:
             _log.info("canaries: %d new, %d gone; %d more did not find their passage", done.made, done.dropped, done.refused)
+
+    def _compare(self, taken: CanaryRun) -> None:
+        """A fall is told once: from then on it is what the next run is compared with."""
+        now = {name: rank for name, rank in zip(taken.canaries, taken.ranks, strict=True) if not isnan(rank)}
+        if fallen("canaries", now, self._ranks, Rule()).state == "alarm":
+            _log.warning("release %d: canaries find less than before", taken.release)
+            self.on_fall(taken.release)
+        self._ranks |= now
 
     def _left(self, view: View, canaries: list[Canary]) -> list[Canary]:
         """Those that were not asked on this very release, from where the last run stopped."""

@@ -13,6 +13,7 @@ from time import monotonic
 from evals.examine import examine
 from flows.after_rebuild import evaluate_release
 from flows.canary_watch import CanaryWatch
+from flows.drift_check import check_drift_of
 from flows.errands import Errands
 from flows.ingest import Drain
 from flows.rebuilding import BY, Rebuilding
@@ -72,7 +73,7 @@ def main() -> None:
         drain = Drain(store, publisher, stop.is_set, stop.wait, retention(settings.retention))
         begin_rebuild(publisher, asked)
         rebuilding = Rebuilding(drain, workshop, partial(examine, recall_target=policy.recall_target), policy, evaluate_release)
-        canaries = CanaryWatch(open_store(settings.index, settings.home), Embedders(drain, settings))
+        canaries = CanaryWatch(open_store(settings.index, settings.home), Embedders(drain, settings), on_fall=check_drift_of)
         canaries.start()
         run(drain, Errands(drain, workshop, settings.home), rebuilding, recorder, settings, stop)
         canaries.stop()

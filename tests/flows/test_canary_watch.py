@@ -123,3 +123,16 @@ def test_a_report_says_what_was_lost_and_how_it_was_when_they_were_made():
 
 def test_a_report_of_nothing_says_so():
     assert "Nothing was measured" in report(CanaryRun(NOW, 7, (), (), (), 0.0), [], 0)
+
+
+def test_a_fall_is_told_once(watch: CanaryWatch):
+    told: list[int] = []
+    watch.on_fall = told.append
+    names = tuple(f"c{number}" for number in range(40))
+
+    def run(release: int, rank: float) -> CanaryRun:
+        return CanaryRun(NOW, release, names, (rank,) * 20 + (1.0,) * 20, (0.9,) * 40, 0.1)
+
+    for release, rank in ((1, 1.0), (2, 1.0), (3, 0.0), (4, 0.0), (5, 1.0)):
+        watch._compare(run(release, rank))
+    assert told == [3]
