@@ -1,12 +1,14 @@
 """Wires the HTTP API together."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 from prometheus_client import CollectorRegistry
 
 from api import (
@@ -31,9 +33,13 @@ from api import (
     releases,
     search,
 )
+from api.admission import Admission
+from api.early_answers import EarlyAnswers
 from api.freshness import Freshness
 from api.keys import Keys
+from api.limits import RateLimits
 from api.platform import Platform
+from api.pools import pools
 from api.quality_metrics import QualityMetrics
 from api.runs import Runs
 
@@ -99,9 +105,11 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     registry.register(QualityMetrics(platform))
     monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, registry)
     platform.also_look(monitor.look)
+    threads = pools(platform.serving, os.cpu_count() or 1)
 
     @asynccontextmanager
     async def follow(_: Litestar) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(threads)
         platform.start()
         try:
             yield
@@ -128,4 +136,11 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     )
     app.state["keys"] = keys
     app.state["monitor"] = monitor
+    app.state["admission"] = lambda app: Admission(app, threads, RateLimits(platform.serving.requests_per_minute), keys, registry)
     return app
+
+
+def served(app: Litestar) -> ASGIApp:
+    """What a server runs: the app behind its admission."""
+    admitted: ASGIApp = app.state["admission"](app)
+    return EarlyAnswers(admitted)

@@ -13,6 +13,7 @@ from api.traffic import Traffic
 from index.embedder import Embedder
 from index.errors import GroundworkError
 from index.search import Reader
+from index.serving import Serving, serving
 from index.settings import Settings
 from index.store import Store
 from tasks.answer import Generator
@@ -34,6 +35,7 @@ class Platform:
     reader: Reader = field(init=False)
     shadow: Shadow = field(init=False)
     traffic: Traffic = field(init=False)
+    serving: Serving = field(init=False)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
@@ -46,6 +48,7 @@ class Platform:
         self.reader = self.store.reader(self.models.wait_for)
         self.shadow = Shadow(self.store.log, self.reader, self.models)
         settings = self.settings
+        self.serving = serving(settings.serving)
         self.traffic = Traffic(self.store.queries, settings.query_log)
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"

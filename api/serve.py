@@ -6,8 +6,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from api.app import create_app
-from api.early_answers import EarlyAnswers
+from api.app import create_app, served
 from api.keys import Keys, ensure_admin
 from api.models import Models
 from api.platform import Platform
@@ -31,7 +30,7 @@ def main() -> None:
     platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), models)
     runs = Runs(settings.prefect_url, settings.prefect_ui)
     uvicorn.run(
-        cast(Any, EarlyAnswers(create_app(platform, keys, runs))),
+        cast(Any, served(create_app(platform, keys, runs))),
         host=settings.host,
         port=settings.port,
         log_config=None,

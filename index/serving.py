@@ -13,10 +13,22 @@ class Serving:
     Attributes:
         search_seconds: that a search may take, waiting included, when its caller names no shorter time.
         answer_seconds: that an answer may take, waiting and the language model included.
+        search_threads: searches that are worked on at once; 0 is twice the number of cores, 4 at least.
+        search_queue: searches that may wait for their turn; what comes when so many wait is refused.
+        answer_threads: answers that are worked on at once. Most of the time they wait for a language model.
+        answer_queue: answers that may wait for their turn.
+        other_requests: requests of any other kind that may be open at once.
+        requests_per_minute: of one key, unless the key has a limit of its own; 0 is no limit.
     """
 
     search_seconds: float = 10.0
     answer_seconds: float = 60.0
+    search_threads: int = 0
+    search_queue: int = 40
+    answer_threads: int = 8
+    answer_queue: int = 16
+    other_requests: int = 256
+    requests_per_minute: int = 0
 
 
 def serving(file: Path | None) -> Serving:

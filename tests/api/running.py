@@ -14,8 +14,7 @@ from urllib.parse import quote
 import httpx
 import uvicorn
 
-from api.app import create_app
-from api.early_answers import EarlyAnswers
+from api.app import create_app, served
 from api.keys import Keys, Role, ensure_admin
 from api.models import Models
 from api.platform import Platform
@@ -70,8 +69,8 @@ class RunningApi:
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
         self.gate = Gate()
-        served = cast(Any, EarlyAnswers(self.app))
-        self._server = uvicorn.Server(uvicorn.Config(served, port=0, log_config=None, access_log=False, server_header=False))
+        app = cast(Any, served(self.app))
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, server_header=False))
         self._serving = Thread(target=self._server.run)
         self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
 

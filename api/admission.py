@@ -1,0 +1,103 @@
+"""Admission: decides on each request before anything is done for it. What can't be served in time is refused at once."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter
+
+from api import deadlines
+from api.exchange import Body, Headers, Refused, Reply
+from api.keys import Keys
+from api.limits import Allowance, RateLimits
+from api.pools import Busy, Pool, PoolMetrics, Pools, work_in
+from index.errors import BadRequest
+
+# Bodies of searches and answers are read before it is their turn: who sends slowly takes nobody's place.
+READ_BEFORE = ("search", "answers")
+
+
+class Admission:
+    """ASGI: limits of keys, places in the pools, deadlines."""
+
+    def __init__(self, app: ASGIApp, pools: Pools, limits: RateLimits, keys: Keys, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._pools = pools
+        self._limits = limits
+        self._keys = keys
+        what = "Requests that were refused before anything was done for them, by pool and reason."
+        self._refused = Counter("groundwork_refused_requests_total", what, ["pool", "reason"], registry=registry)
+        registry.register(PoolMetrics(pools.by_name.values()))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        pool = self._pools.of(scope["path"])
+        body, reply = Body(receive), Reply(send)
+        try:
+            if pool.name != "health":
+                reply.headers = self._within_limits(scope)
+            deadline = deadlines.deadline_after(_header(scope, deadlines.HEADER), pool.most_s)
+            pool.check(deadline)
+            await self._admitted(pool, deadline, body, scope, reply)
+        except Refused as refused:
+            await self._refuse(reply, pool, refused)
+        except Busy as busy:
+            await self._refuse(reply, pool, Refused(503, "full", str(busy), busy.retry_after_s))
+        except BadRequest as error:
+            await self._refuse(reply, pool, Refused(400, "bad header", str(error)))
+        finally:
+            body.close()
+
+    async def _admitted(self, pool: Pool, deadline: float, body: "Body", scope: Scope, reply: "Reply") -> None:
+        if pool.name in READ_BEFORE:
+            await body.read(deadline)
+        try:
+            entered = await pool.enter(deadline, body.left() if pool.is_full else None)
+        except asyncio.CancelledError:
+            if body.is_left:
+                return
+            raise
+        timer = _at(deadline, reply.overdue)
+        try:
+            deadlines.keep(deadline)
+            work_in(pool)
+            await self._app(scope, body.receive, reply.send)
+        finally:
+            if timer:
+                timer.cancel()
+            pool.leave(entered)
+
+    def _within_limits(self, scope: HTTPScope) -> Headers:
+        """The headers that tell of the limit; raises `Refused`."""
+        scheme, _, secret = (_header(scope, b"authorization") or b"").decode("latin-1").partition(" ")
+        key = self._keys.find(secret.strip()) if scheme.lower() == "bearer" and secret else None
+        allowance = self._limits.take(key) if key else None
+        if allowance is None:
+            return []
+        if not allowance.allowed:
+            raise Refused(429, "limit", _over(allowance), allowance.resets_s, allowance.headers)
+        return allowance.headers
+
+    async def _refuse(self, reply: "Reply", pool: Pool, refused: "Refused") -> None:
+        self._refused.labels(pool.name, refused.reason).inc()
+        await reply.problem(refused.status, refused.detail, refused.retry_after_s, refused.headers)
+
+
+def _at(deadline: float, call: Any) -> asyncio.TimerHandle | None:
+    if deadline == float("inf"):
+        return None
+    loop = asyncio.get_running_loop()
+    return loop.call_at(loop.time() + deadline - monotonic(), call)
+
+
+def _header(scope: HTTPScope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _over(allowance: Allowance) -> str:
+    return f"this key may send {allowance.per_minute} requests a minute, and has; try again in {allowance.resets_s} s"
