@@ -13,7 +13,7 @@ from api.exchange import Body, Headers, Refused, Reply
 from api.keys import Keys
 from api.limits import Allowance, RateLimits
 from api.pools import Busy, Pool, PoolMetrics, Pools, work_in
-from index.errors import BadRequest
+from index.errors import BadRequest, Unavailable
 
 # Bodies of searches and answers are read before it is their turn: who sends slowly takes nobody's place.
 READ_BEFORE = ("search", "answers")
@@ -48,6 +48,8 @@ class Admission:
             await self._refuse(reply, pool, refused)
         except Busy as busy:
             await self._refuse(reply, pool, Refused(503, "full", str(busy), busy.retry_after_s))
+        except Unavailable as error:
+            await self._refuse(reply, pool, Refused(503, "keys", str(error), error.retry_after_s))
         except BadRequest as error:
             await self._refuse(reply, pool, Refused(400, "bad header", str(error)))
         finally:

@@ -90,6 +90,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     drift.picture,
     key_routes.create_key,
     key_routes.list_keys,
+    key_routes.rotate_key,
     key_routes.revoke_key,
     health.live,
     health.ready,

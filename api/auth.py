@@ -8,19 +8,23 @@ from litestar.datastructures import State
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers.base import BaseRouteHandler
 
+from api import access
 from api.keys import Key, Keys, Role
 
 Connection = ASGIConnection[Any, Any, Any, State]
 LOOPBACK = ("127.0.0.1", "::1")
+LOCAL_NAMES = (*LOOPBACK, "localhost")
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
 def requires(role: Role) -> Callable[[Connection, BaseRouteHandler], None]:
     """A guard that lets keys with at least this role pass."""
 
-    def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         key = authenticate(connection)
         if not key.may(role):
             raise PermissionDeniedException(f"this needs a {role} key; yours is a {key.role} key")
+        access.check(key, operation_of(handler))
         connection.scope["auth"] = key
 
     return guard
@@ -31,10 +35,27 @@ def loopback_or(role: Role) -> Callable[[Connection, BaseRouteHandler], None]:
     guard = requires(role)
 
     def check(connection: Connection, handler: BaseRouteHandler) -> None:
-        if connection.client is None or connection.client.host not in LOOPBACK:
+        if not is_local(connection):
             guard(connection, handler)
 
     return check
+
+
+def is_local(connection: Connection) -> bool:
+    """Whether the caller is on this machine. Through a reverse proxy everybody looks like that: what it adds to a request tells.
+
+    The host must be a name of this machine too: a page in a browser here may have made its own name lead to us.
+    """
+    if connection.client is None or connection.client.host not in LOOPBACK or any(name in connection.headers for name in FORWARDED):
+        return False
+    host = connection.headers.get("host", "")
+    return host.rpartition(":")[0].strip("[]") in LOCAL_NAMES or host.strip("[]") in LOCAL_NAMES
+
+
+def operation_of(handler: BaseRouteHandler) -> str | None:
+    """The name by which the table of access knows a route."""
+    name = getattr(handler, "operation_id", None)
+    return name if isinstance(name, str) else None
 
 
 def authenticate(connection: Connection) -> Key:

@@ -18,16 +18,18 @@ from typing import Annotated
 from cyclopts import CycloptsError, Parameter
 from pydantic import ValidationError
 
-from api import client
+from api import client, offline_keys
 from api.client import Refused
 from api.commands import Outcome, Session, app
 from api.golden_commands import golden
+from api.key_commands import keys
 from api.terminal import Terminal
 from index.errors import GroundworkError, Misconfigured, Unavailable
 from index.settings import Settings
 
 INTERRUPTED = 130
 app.command(golden)
+app.command(keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def _run(argv: Sequence[str], settings: Settings | None, out: Terminal) -> int:
         command(*bound.args, **bound.kwargs)
         return 0
     try:
-        with client.connect(settings or _settings(), out.note) as server:
+        connect = offline_keys.connect if bound.arguments.get("offline") else client.connect
+        with connect(settings or _settings(), out.note) as server:
             outcome: Outcome = command(*bound.args, **bound.kwargs, session=Session(server, out, typed.as_json))
     except Refused as refused:
         if typed.as_json:

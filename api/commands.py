@@ -5,11 +5,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from cyclopts import App, Group, Parameter
 
@@ -39,9 +37,7 @@ app = App(name="groundwork", help=HELP, version=lambda: version("groundwork"), r
 app.meta.group_parameters = Group("Everywhere", sort_key=1)
 quarantine = App(name="quarantine", help="List documents in quarantine; `replay` takes them through the pipeline again.")
 rebuild = App(name="rebuild", help="Make the index anew with another model or other passages; `list` and `cancel` rebuilds (admin).")
-keys = App(name="keys", help="List keys; `create` and `revoke` them (admin).")
 app.command(quarantine)
-app.command(keys)
 app.command(rebuild)
 
 
@@ -108,14 +104,14 @@ def search(
 ) -> Outcome:
     """Search for the passages nearest to a text."""
     body: Json = {"query": " ".join(text), "k": k, "mode": mode, "release": release}
-    return Outcome(session.client.post("/v1/search", body | _filter(where)), terminal.hits)
+    return Outcome(session.client.post("/v1/search", body | filter_of(where)), terminal.hits)
 
 
 @app.command
 def ask(*text: Words, k: int = 8, release: Release = None, where: Filter = None, session: Here) -> Outcome:
     """Ask a question; the answer cites its sources by number."""
     body: Json = {"question": " ".join(text), "k": k, "release": release}
-    return Outcome(session.client.post("/v1/answers", body | _filter(where)), terminal.answer)
+    return Outcome(session.client.post("/v1/answers", body | filter_of(where)), terminal.answer)
 
 
 @app.command
@@ -285,36 +281,8 @@ def audit(*, limit: int = 20, session: Here) -> Outcome:
     return Outcome(session.client.get("/v1/audit", limit=limit), terminal.audit)
 
 
-@keys.default
-@keys.command(name="list")
-def _keys(*, session: Here) -> Outcome:
-    """List keys: role, expiry and filter, never the key itself."""
-    return Outcome(session.client.get("/v1/keys"), terminal.keys)
-
-
-@keys.command
-def create(
-    *,
-    role: Literal["reader", "writer", "admin"] = "reader",
-    name: Annotated[str, Parameter(help="What it is for.")] = "",
-    expires_days: Annotated[float | None, Parameter(help="Days until it expires; without it, never.")] = None,
-    where: Filter = None,
-    session: Here,
-) -> Outcome:
-    """Make a key; it is shown this once. --filter is always applied to what it can read."""
-    expires = datetime.now(UTC) + timedelta(days=expires_days) if expires_days is not None else None
-    body: Json = {"role": role, "name": name, "expires_at": expires.isoformat() if expires else None}
-    return Outcome(session.client.post("/v1/keys", body | _filter(where)), terminal.new_key)
-
-
-@keys.command
-def revoke(key_id: str, /, *, session: Here) -> Outcome:
-    """Revoke a key by its id, at once."""
-    reply = session.client.delete(f"/v1/keys/{quote(key_id, safe='')}")
-    return Outcome(reply, lambda out, _: out.line(f"Revoked key {key_id}."))
-
-
-def _filter(typed: str | None) -> Json:
+def filter_of(typed: str | None) -> Json:
+    """A `--filter` as a part of a request."""
     if typed is None:
         return {}
     try:

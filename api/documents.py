@@ -11,6 +11,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from api import intake, openapi, paging
 from api.auth import requires
+from api.boundaries import check_writable, shown_to
 from api.keys import Key
 from api.paging import Cursor, Limit
 from api.platform import Platform
@@ -52,8 +53,9 @@ async def put_document(
     del doc_id  # taken from the raw path, where encoded slashes can be told from others
     name = intake.doc_id_of(request.scope["raw_path"])
     draft = intake.draft_of(name, request.headers.get("content-type", ""), await request.body())
+    await asyncio.to_thread(check_writable, platform, [draft], request.auth)
     [write] = await asyncio.to_thread(platform.store.inbox.accept, [draft], "express")
-    return await _when_done(platform, write, wait)
+    return await _when_done(platform, write, wait, request.auth)
 
 
 @delete(
@@ -71,10 +73,11 @@ async def delete_document(
     del doc_id
     name = intake.doc_id_of(request.scope["raw_path"])
     await asyncio.to_thread(status, platform, name, request.auth)
+    await asyncio.to_thread(check_writable, platform, [Draft(name, "delete")], request.auth)
     if purge:
         await asyncio.to_thread(purges.ask, platform.store.log, name, request.auth.id)
     [write] = await asyncio.to_thread(platform.store.inbox.accept, [Draft(name, "delete")], "express")
-    return await _when_done(platform, write, wait)
+    return await _when_done(platform, write, wait, request.auth)
 
 
 @get(
@@ -89,7 +92,8 @@ async def delete_document(
 def get_document(request: Req, platform: NamedDependency[Platform], doc_id: DocId) -> DocumentReply:
     """What became of the newest revision of a document."""
     del doc_id
-    return status(platform, intake.doc_id_of(request.scope["raw_path"]), request.auth)
+    found = status(platform, intake.doc_id_of(request.scope["raw_path"]), request.auth)
+    return shown_to(platform, request.auth, [found])[0]
 
 
 @get(
@@ -110,7 +114,7 @@ def list_documents(
 ) -> Page[DocumentReply]:
     """The documents in order of their ids."""
     found, end = page(platform, request.auth, state_filter, paging.position(cursor), limit)
-    return Page(found, paging.cursor(end) if end is not None else None)
+    return Page(shown_to(platform, request.auth, found), paging.cursor(end) if end is not None else None)
 
 
 @post(
@@ -127,8 +131,8 @@ async def post_documents(request: Req, platform: NamedDependency[Platform]) -> B
     """Accepts many documents: NDJSON lines with a `doc_id` each, or `multipart/form-data` files."""
     kind, _ = media_type(request.headers.get("content-type", "application/x-ndjson"))
     if kind == "multipart/form-data":
-        return await asyncio.to_thread(_accept_all, platform, await _files(await request.form()))
-    return await asyncio.to_thread(_accept_all, platform, intake.lines_of(await request.body()))
+        return await asyncio.to_thread(_accept_all, platform, await _files(await request.form()), request.auth)
+    return await asyncio.to_thread(_accept_all, platform, intake.lines_of(await request.body()), request.auth)
 
 
 @post(
@@ -163,12 +167,13 @@ def replay_quarantine(request: Req, platform: NamedDependency[Platform], reason:
     """Takes all quarantined documents, or those of one reason, through the pipeline again."""
     entries = platform.store.ledger.page("quarantined", "", MAX_REPLAYED)
     chosen = [entry for entry in entries if readable(entry, request.auth) and (entry.reason or "").startswith(reason or "")]
-    return ReplayReply(_replay(platform, chosen))
+    return ReplayReply(_replay(platform, chosen, request.auth))
 
 
-async def _when_done(platform: Platform, write: Write, wait: float) -> Response[AcceptedReply | DocumentReply]:
+async def _when_done(platform: Platform, write: Write, wait: float, key: Key) -> Response[AcceptedReply | DocumentReply]:
     if wait and await platform.until(lambda: is_processed(platform, write.doc_id, write.revision), wait):
-        return Response(await asyncio.to_thread(outcome, platform, write.doc_id), status_code=200)
+        found = await asyncio.to_thread(outcome, platform, write.doc_id)
+        return Response(await asyncio.to_thread(lambda: shown_to(platform, key, [found])[0]), status_code=200)
     return Response(AcceptedReply(write.doc_id, write.accepted_at), status_code=202)
 
 
@@ -177,7 +182,7 @@ async def _files(form: FormMultiDict) -> list[Draft | Rejection]:
     return [intake.file_of(number, file, await file.read()) for number, file in enumerate(files, 1)]
 
 
-def _accept_all(platform: Platform, items: Iterable[Draft | Rejection]) -> BulkReply:
+def _accept_all(platform: Platform, items: Iterable[Draft | Rejection], key: Key) -> BulkReply:
     rejected: list[Rejection] = []
 
     def good() -> Iterable[Draft]:
@@ -187,7 +192,9 @@ def _accept_all(platform: Platform, items: Iterable[Draft | Rejection]) -> BulkR
             else:
                 yield item
 
-    accepted = platform.store.inbox.accept_all(list(segments(good())))
+    groups = list(segments(good()))
+    check_writable(platform, [draft for group in groups for draft in group], key)
+    accepted = platform.store.inbox.accept_all(groups)
     if not accepted and not rejected:
         raise BadRequest("the body holds no document: send NDJSON lines with a doc_id each, or multipart/form-data files")
     return BulkReply(accepted, rejected)
@@ -198,9 +205,11 @@ def _replay_one(platform: Platform, doc_id: str, key: Key) -> int:
     entry = platform.store.ledger.get([doc_id]).get(doc_id)
     if entry is None or entry.state != "quarantined":
         raise Conflict(f"document {doc_id!r} is not in quarantine")
-    return _replay(platform, [entry])
+    return _replay(platform, [entry], key)
 
 
-def _replay(platform: Platform, entries: Iterable[Entry]) -> int:
+def _replay(platform: Platform, entries: Iterable[Entry], key: Key) -> int:
     drafts = (entry.as_draft(platform.store.originals.get(entry.content_hash)) for entry in entries)
-    return platform.store.inbox.accept_all(list(segments(drafts)))
+    groups = list(segments(drafts))
+    check_writable(platform, [draft for group in groups for draft in group], key)
+    return platform.store.inbox.accept_all(groups)

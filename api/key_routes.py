@@ -1,18 +1,21 @@
-"""`/v1/keys`: make, list, revoke."""
+"""`/v1/keys`: make, list, rotate, revoke. Who did it, and to which key, stands in the audit."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from litestar import Request, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from api import keys as stored
 from api.auth import requires
 from api.keys import Key, Keys
 from api.platform import Platform
 from api.replies import KeyReply, NewKeyReply, Page
-from api.requests import KeyRequest
+from api.requests import KeyRequest, RotationRequest
 from index import filters
+from index.errors import BadRequest
 
 Req = Request[None, Key, State]
 
@@ -29,25 +32,44 @@ Req = Request[None, Key, State]
 )
 def create_key(request: Req, platform: NamedDependency[Platform], keys: NamedDependency[Keys], data: JSONBody[KeyRequest]) -> NewKeyReply:
     """Makes a key. Its secret is shown this once; only a hash of it is stored."""
-    filters.parse(data.filter)
-    expires = data.expires_at.replace(tzinfo=data.expires_at.tzinfo or UTC) if data.expires_at else None
-    key, secret = keys.create(data.role, data.name, expires, data.filter)
-    shown = _reply(key)
-    detail = {
-        "id": key.id,
-        "role": key.role,
-        "name": key.name,
-        "expires_at": expires.isoformat() if expires else None,
-        "filter": data.filter,
-    }
-    platform.store.log.append("key_made", 0, request.auth.id, detail=detail)
-    return NewKeyReply(shown.id, shown.role, shown.name, shown.created_at, shown.expires_at, shown.filter, key=secret)
+    check(data)
+    key, secret = keys.create(data.role, data.name, _utc(data.expires_at), data.filter, data.per_minute)
+    platform.store.log.append("key_made", 0, request.auth.id, detail=audited(key))
+    return with_secret(key, secret)
 
 
 @get("/v1/keys", guards=[requires("admin")], summary="List keys", operation_id="list_keys", tags=["Keys"], sync_to_thread=True)
 def list_keys(keys: NamedDependency[Keys]) -> Page[KeyReply]:
     """The keys, without their secrets."""
     return Page([_reply(key) for key in keys.all()])
+
+
+@post(
+    "/v1/keys/{identifier:str}/rotate",
+    guards=[requires("admin")],
+    summary="Rotate a key",
+    operation_id="rotate_key",
+    description="Gives a key a new secret, shown this once. The one before is refused at once, or after `grace_seconds`. The id stays, "
+    "so that the records of the key stay readable by it.",
+    tags=["Keys"],
+    status_code=200,
+    sync_to_thread=True,
+)
+def rotate_key(
+    request: Req,
+    platform: NamedDependency[Platform],
+    keys: NamedDependency[Keys],
+    identifier: FromPath[str],
+    data: JSONBody[RotationRequest | None] = None,
+) -> NewKeyReply:
+    """Gives a key a new secret, shown this once."""
+    asked = data or RotationRequest()
+    before = next((key for key in keys.all() if key.id == identifier), None)
+    key, secret = keys.rotate(identifier, timedelta(seconds=asked.grace_seconds), _utc(asked.expires_at))
+    if before:
+        stored.renew(platform.settings.admin_key_file, before, secret)
+    platform.store.log.append("key_rotated", 0, request.auth.id, detail=audited(key) | {"grace_seconds": asked.grace_seconds})
+    return with_secret(key, secret)
 
 
 @delete(
@@ -64,5 +86,36 @@ def revoke_key(request: Req, platform: NamedDependency[Platform], keys: NamedDep
     platform.store.log.append("key_revoked", 0, request.auth.id, detail={"id": identifier})
 
 
+def check(data: KeyRequest) -> None:
+    """Raises `BadRequest` for a key that could not be used, or would be more than it looks like."""
+    filters.parse(data.filter)
+    if data.filter and data.role == "admin":
+        raise BadRequest("an admin key has no filter: it could make itself a key without one")
+
+
+def audited(key: Key) -> dict[str, Any]:
+    """What the audit keeps of a key."""
+    return {
+        "id": key.id,
+        "role": key.role,
+        "name": key.name,
+        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+        "filter": dict(key.filter),
+        "per_minute": key.per_minute,
+    }
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=time.tzinfo or UTC) if time else None
+
+
+def with_secret(key: Key, secret: str) -> NewKeyReply:
+    """The reply that shows a secret, this once."""
+    shown = _reply(key)
+    return NewKeyReply(**{name: getattr(shown, name) for name in shown.__struct_fields__}, key=secret)
+
+
 def _reply(key: Key) -> KeyReply:
-    return KeyReply(key.id, key.role, key.name, key.created_at, key.expires_at, dict(key.filter))
+    return KeyReply(
+        key.id, key.role, key.name, key.created_at, key.expires_at, dict(key.filter), key.per_minute, key.rotated_at, key.old_until
+    )

@@ -41,7 +41,7 @@ class RateLimits:
 
     def take(self, key: Key) -> Allowance | None:
         """Counts a request, if it is allowed; None where there is no limit."""
-        per_minute = getattr(key, "per_minute", None) or self._per_minute
+        per_minute = key.per_minute or self._per_minute
         if not per_minute:
             return None
         limit = RateLimitItemPerMinute(per_minute)

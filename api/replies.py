@@ -415,10 +415,13 @@ class KeyReply(msgspec.Struct):
     created_at: datetime
     expires_at: datetime | None
     filter: dict[str, Any]
+    per_minute: int | None = None
+    rotated_at: datetime | None = None
+    old_until: datetime | None = None
 
 
 class NewKeyReply(KeyReply):
-    """A new key; the secret is shown this once."""
+    """A new or rotated key; the secret is shown this once. Until `old_until` the one before is good too."""
 
     key: str = ""
 

@@ -138,9 +138,17 @@ class PlanRequest(Request, kw_only=True):
 
 
 class KeyRequest(Request, kw_only=True):
-    """A new key. `filter` is always applied to what it can read."""
+    """A new key. `filter` is always applied to what it can read and write; an admin key has none."""
 
     role: Literal["reader", "writer", "admin"] = "reader"
     name: Annotated[str, Meta(max_length=100)] = ""
     expires_at: datetime | None = None
     filter: Filter = {}
+    per_minute: Annotated[int, Meta(ge=1, le=1_000_000, description="The most requests a minute; more get a 429.")] | None = None
+
+
+class RotationRequest(Request, kw_only=True):
+    """How long the old secret stays good, and when the key expires from now on (default: as before)."""
+
+    grace_seconds: Annotated[float, Meta(ge=0, le=30 * 86_400, description="0: the old secret is refused at once.")] = 0.0
+    expires_at: datetime | None = None

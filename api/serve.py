@@ -24,7 +24,7 @@ def main() -> None:
     """Serves until SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     settings = Settings()
-    keys = Keys(settings.home / "keys.json")
+    keys = Keys(settings.keys_file)
     ensure_admin(keys, settings.admin_key_file)
     models = Models(lambda recipe: embedder_of(recipe, settings), Recipe(settings.embedder, settings.embedder_url))
     platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), models)

@@ -297,14 +297,14 @@ def _recipe(recipe: Json) -> str:
 
 def keys(terminal: Terminal, reply: Json) -> None:
     """The keys by id, never their secrets."""
-    columns = ("id", "role", "name", "created_at", "expires_at", "filter")
+    columns = ("id", "role", "name", "created_at", "expires_at", "per_minute", "filter")
     terminal.table(
         [column.removesuffix("_at") for column in columns], [[each.get(column) for column in columns] for each in reply["items"]]
     )
 
 
 def new_key(terminal: Terminal, reply: Json) -> None:
-    """A key just made, on a line of its own to be copied: nothing shows it again."""
+    """A key just made or rotated, on a line of its own to be copied: nothing shows it again."""
     terminal.line(reply["key"])
     terminal.facts((name.replace("_", " "), value) for name, value in reply.items() if name != "key")
     terminal.line("Keep the key: it is not shown again.")

@@ -18,6 +18,7 @@ KINDS = {
     "purge_asked": "asked for a purge",
     "purged": "purged",
     "key_made": "made a key",
+    "key_rotated": "rotated a key",
     "key_revoked": "revoked a key",
 }
 

@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -150,6 +150,16 @@ class Inbox:
         before = self._seen
         seen = self._seen = {name: before.get(name) or segments.read_index(self._folder / name) for name in names}
         return {waiting.doc_id: waiting for name in names for waiting in seen[name]}
+
+    def newest_waiting(self, doc_ids: Collection[str]) -> dict[str, Draft]:
+        """The newest waiting draft of each of these documents that has one, contents included."""
+        wanted, found = frozenset(doc_ids), dict[str, Draft]()
+        if not wanted.isdisjoint(self.pending()):
+            for name, waiting in self._seen.items():
+                if any(each.doc_id in wanted for each in waiting):
+                    with suppress(FileNotFoundError):  # acknowledged meanwhile: the ledger has them
+                        found |= {write.doc_id: write.draft for write in self.read(name) if write.doc_id in wanted}
+        return found
 
     def note_trouble(self, trouble: str | None) -> None:
         """Leaves for other processes why nothing gets into the index now, and goes on being tried; None: it does again."""

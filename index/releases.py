@@ -40,6 +40,7 @@ Kind = Literal[
     "purge_asked",
     "purged",
     "key_made",
+    "key_rotated",
     "key_revoked",
 ]
 COMPACT_EVERY = 100

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         return self.home / "admin.key"
 
     @property
+    def keys_file(self) -> Path:
+        """The file with the hashes of all keys, mode 0600."""
+        return self.home / "keys.json"
+
+    @property
     def first_start_file(self) -> Path:
         """Present from the first start until the sample is indexed."""
         return self.home / "first-start"

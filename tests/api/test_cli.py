@@ -169,6 +169,9 @@ class FakeGroundwork(ThreadingHTTPServer):
     def make_key(self, asked: Question) -> Reply:
         return 201, asked.json | {"id": "k2", "key": "gw_new"}
 
+    def rotate(self, asked: Question) -> Reply:
+        return 200, {"id": asked.name, "role": "writer", "key": "gw_newer"}
+
     def revoke(self, asked: Question) -> Reply:
         return (204, None) if asked.name == "k2" else (404, {"detail": "there is no such key"})
 
@@ -194,6 +197,7 @@ ROUTES: list[tuple[str, str, Callable[[FakeGroundwork, Question], Reply]]] = [
     ("POST", "/v1/resume", FakeGroundwork.resume),
     ("GET", "/v1/keys", FakeGroundwork.keys),
     ("POST", "/v1/keys", FakeGroundwork.make_key),
+    ("POST", "/v1/keys/([^/]+)/rotate", FakeGroundwork.rotate),
     ("DELETE", "/v1/keys/([^/]+)", FakeGroundwork.revoke),
 ]
 
@@ -518,6 +522,9 @@ def test_keys_are_made_listed_and_revoked(groundwork, fake):
     assert fake.request()[2]["expires_at"].endswith("+00:00")
     assert groundwork("keys") == 0
     assert groundwork.out.splitlines()[1].split()[:2] == ["k1", "reader"]
+    assert groundwork("keys", "rotate", "k2", "--grace-hours", "24") == 0
+    assert fake.request() == ("POST", "/v1/keys/k2/rotate", {"grace_seconds": 86400.0, "expires_at": None})
+    assert groundwork.out.splitlines()[0] == "gw_newer"
     assert groundwork("keys", "revoke", "k2", "--json") == 0
     assert groundwork.reply == {}
 

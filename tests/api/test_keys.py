@@ -1,12 +1,19 @@
 """Keys: made once, kept as hashes, limited to what their filter lets them read."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.cli import main
 from api.keys import Keys, ensure_admin
+from index.settings import Settings
+from index.store import open_store
 
 
 def test_the_first_start_writes_an_admin_key_that_only_its_owner_can_read(own):
@@ -108,9 +115,163 @@ def test_what_waits_is_hidden_from_a_key_with_a_filter(own):
     assert own.get("/v1/documents", limited).json["items"] == []
 
 
-def test_a_writer_is_told_what_became_of_a_write_whatever_its_filter(api, teams):
-    put = api.put("teams/mixed", "Ochre.", key=teams["writer"], metadata={"team": "blue"})
+def test_a_writer_is_told_what_became_of_a_write_within_its_filter(api, teams):
+    put = api.put("teams/ochre", "Ochre.", key=teams["writer"], metadata={"team": "red"})
     assert (put.status, put.json["state"]) == (200, "indexed")
-    api.put("teams/leaving", "Rust.", metadata={"team": "red"})
-    deleted = api.delete("teams/leaving", key=teams["writer"])
+    deleted = api.delete("teams/ochre", key=teams["writer"])
     assert (deleted.status, deleted.json["state"]) == (200, "deleted")
+
+
+def test_a_writer_puts_nothing_outside_of_its_filter(api, teams):
+    for metadata in ({}, {"team": "blue"}):
+        refused = api.put("teams/mixed", "Ochre.", key=teams["writer"], metadata=metadata)
+        assert (refused.status, "filter of your key" in refused.detail) == (403, True)
+    lines = b'{"doc_id": "teams/r", "text": "R", "metadata": {"team": "red"}}\n{"doc_id": "teams/b", "text": "B"}\n'
+    refused = api.post("/v1/documents", content=lines, key=teams["writer"])
+    assert (refused.status, "'teams/b'" in refused.detail) == (403, True)
+    file = {"file": ("teams-file.txt", b"No metadata at all.", "text/plain")}
+    assert api.post("/v1/documents", files=file, key=teams["writer"]).status == 403
+    for doc_id in ("teams/mixed", "teams/r", "teams/b", "teams-file.txt"):
+        assert api.status(doc_id).status == 404
+
+
+def test_a_writer_takes_over_no_document_outside_of_its_filter(api, teams):
+    taken = api.put("teams/blue", "Now it is red.", key=teams["writer"], metadata={"team": "red"})
+    assert (taken.status, "belong to documents outside" in taken.detail) == (403, True)
+    assert api.post("/v1/documents/teams%2Fblue/replay", key=teams["writer"]).status == 404
+    assert "azurite" in str(api.post("/v1/search", {"query": "secret ore azurite"}).json)
+
+
+def test_a_writer_takes_over_no_document_that_still_waits(own):
+    writer = own.key("writer", {"metadata.team": "red"})
+    own.put("waiting", "It will be blue.", wait=0, metadata={"team": "blue"})
+    assert own.put("waiting", "Red.", wait=0, key=writer, metadata={"team": "red"}).status == 403
+    assert own.put("mine", "Red.", wait=0, key=writer, metadata={"team": "red"}).status == 202
+    assert own.put("mine", "Redder.", wait=0, key=writer, metadata={"team": "red"}).status == 202
+
+
+def test_a_duplicate_does_not_name_a_document_outside_of_the_filter(api, teams):
+    said = "The duplicated sentence is about vermilion, and about nothing else."
+    api.put("teams/original", said, metadata={"team": "blue"})
+    put = api.put("teams/copy", said, key=teams["writer"], metadata={"team": "red"})
+    assert (put.json["state"], put.json["duplicate_of"]) == ("duplicate", None)
+    assert api.status("teams/copy").json["duplicate_of"] == "teams/original"
+    assert api.status("teams/copy", teams["reader"]).json["duplicate_of"] is None
+    assert "teams/original" not in api.get("/v1/documents", teams["reader"]).text
+
+
+def test_an_admin_key_has_no_filter(api):
+    refused = api.post("/v1/keys", {"role": "admin", "filter": {"metadata.team": "red"}})
+    assert (refused.status, "no filter" in refused.detail) == (400, True)
+
+
+def test_a_rotated_key_has_a_new_secret_and_the_same_records(own):
+    made = own.post("/v1/keys", {"role": "reader", "per_minute": 100}).json
+    asked = own.start_ingester().post("/v1/answers", {"question": "Who?"}, made["key"]).json["id"]
+    rotated = own.post(f"/v1/keys/{made['id']}/rotate").json
+    assert (rotated["id"], rotated["per_minute"], rotated["old_until"]) == (made["id"], 100, None)
+    assert own.get("/v1/releases", made["key"]).status == 401
+    assert own.get(f"/v1/answers/{asked}", rotated["key"]).status == 200
+
+
+def test_the_old_secret_is_good_for_the_time_of_grace_and_no_longer(own):
+    key, first = own.keys.create("reader")
+    second = own.post(f"/v1/keys/{key.id}/rotate", {"grace_seconds": 3600}).json["key"]
+    assert [own.get("/v1/releases", secret).status for secret in (first, second)] == [200, 200]
+    third = own.post(f"/v1/keys/{key.id}/rotate", {"grace_seconds": 0.2}).json["key"]
+    assert own.get("/v1/releases", first).status == 401
+    own.until(lambda: own.get("/v1/releases", second).status == 401)
+    assert own.get("/v1/releases", third).status == 200
+
+
+def test_rotating_the_key_of_the_admin_keys_file_renews_the_file(own):
+    [admin] = own.get("/v1/keys").json["items"]
+    rotated = own.post(f"/v1/keys/{admin['id']}/rotate").json["key"]
+    assert own.settings.admin_key_file.read_text().strip() == rotated
+    assert stat.S_IMODE(own.settings.admin_key_file.stat().st_mode) == 0o600
+
+
+def test_a_rotation_may_move_the_expiry(api):
+    made = api.post("/v1/keys", {"role": "reader", "expires_at": "2026-01-02T12:00:00Z"}).json
+    assert api.get("/v1/releases", made["key"]).status == 401
+    rotated = api.post(f"/v1/keys/{made['id']}/rotate", {"expires_at": "2999-01-01T00:00:00Z"}).json
+    assert api.get("/v1/releases", rotated["key"]).status == 200
+
+
+def test_who_made_rotated_and_revoked_a_key_stands_in_the_audit_without_secrets(own):
+    [admin] = own.get("/v1/keys").json["items"]
+    made = own.post("/v1/keys", {"role": "reader", "per_minute": 7}).json
+    rotated = own.post(f"/v1/keys/{made['id']}/rotate", {"grace_seconds": 60}).json
+    own.call("DELETE", f"/v1/keys/{made['id']}")
+    audit = own.get("/v1/audit")
+    told = [(deed["what"], deed["by"], deed["detail"]["id"]) for deed in audit.json["items"]]
+    assert told == [(what, admin["id"], made["id"]) for what in ("revoked a key", "rotated a key", "made a key")]
+    assert not any(secret in audit.text for secret in (made["key"], rotated["key"], own.admin))
+
+
+CREATE_MANY = """
+import sys
+from pathlib import Path
+from api.keys import Keys
+keys = Keys(Path(sys.argv[1]))
+for number in range(40):
+    made, secret = keys.create("reader", sys.argv[2])
+    assert keys.find(secret)
+    if number % 2:
+        keys.revoke(made.id)
+"""
+
+
+def test_two_processes_that_make_and_revoke_keys_lose_none(tmp_path):
+    keys = Keys(tmp_path / "keys.json")
+    keys.create("admin", "first")
+    writers = [subprocess.Popen([sys.executable, "-c", CREATE_MANY, str(tmp_path / "keys.json"), name]) for name in ("left", "right")]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert Counter(key.name for key in keys.all()) == {"first": 1, "left": 20, "right": 20}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys.json", "keys.lock"]
+
+
+def test_changes_within_one_tick_of_the_clock_are_seen(tmp_path):
+    """The file has the same size and the same time as before, as on a file system with coarse times."""
+    here, there = Keys(tmp_path / "keys.json"), Keys(tmp_path / "keys.json")
+    there.create("admin")
+    key, secret = there.create("reader")
+    for _ in range(20):
+        assert here.find(secret)
+        before = (tmp_path / "keys.json").stat().st_mtime_ns
+        was, (key, secret) = secret, there.rotate(key.id, timedelta(0))
+        os.utime(tmp_path / "keys.json", ns=(before, before))
+        assert here.find(was) is None
+
+
+def test_a_file_of_keys_that_is_gone_or_damaged_lets_nobody_in(own):
+    file = own.home / "keys.json"
+    whole = file.read_text()
+    file.write_text(whole[:-10])
+    assert (own.get("/v1/releases").status, own.get("/health/live", None).status) == (503, 200)
+    file.unlink()
+    assert own.get("/v1/releases").status == 401
+    file.write_text(whole)
+    assert own.get("/v1/releases").status == 200
+
+
+def test_a_key_of_an_older_version_of_the_file_is_good(tmp_path):
+    keys = Keys(tmp_path / "keys.json")
+    _, secret = keys.create("admin")
+    rows = json.loads((tmp_path / "keys.json").read_text())
+    old = ("id", "role", "name", "digest", "created_at", "expires_at", "filter")
+    (tmp_path / "keys.json").write_text(json.dumps([{name: row[name] for name in old} for row in rows]))
+    assert Keys(tmp_path / "keys.json").find(secret)
+
+
+def test_a_key_is_made_offline_where_no_server_runs(tmp_path, capsys):
+    """Nor needs there be a key already, as there is none before the first start."""
+    settings = Settings(home=tmp_path)
+    typed = ["keys", "create", "--offline", "--role", "admin", "--name", "first", "--json"]
+    assert main(typed, settings) == 0
+    made = json.loads(capsys.readouterr().out)
+    [stored] = Keys(settings.keys_file).all()
+    assert (stored.id, stored.role, stored.name, made["key"][:3]) == (made["id"], "admin", "first", "gw_")
+    [event] = [event for event in open_store(settings.index, tmp_path).log.events if event.kind == "key_made"]
+    assert (event.by, event.detail["id"]) == ("offline", made["id"])
+    assert main(["keys", "create", "--offline", "--filter", '{"author": 1}'], settings) == 2

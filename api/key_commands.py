@@ -1,0 +1,65 @@
+"""`groundwork keys`: list, make, rotate and revoke; `--offline` makes one while no server runs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from cyclopts import App, Parameter
+
+from api import terminal
+from api.client import Json
+from api.commands import Filter, Here, Outcome, filter_of
+
+keys = App(name="keys", help="List keys; `create`, `rotate` and `revoke` them (admin).")
+
+Days = Annotated[float | None, Parameter(help="Days until it expires; without it, never (or as before).")]
+
+
+@keys.default
+@keys.command(name="list")
+def _keys(*, session: Here) -> Outcome:
+    """List keys: role, expiry, limit and filter, never the key itself."""
+    return Outcome(session.client.get("/v1/keys"), terminal.keys)
+
+
+@keys.command
+def create(
+    *,
+    role: Literal["reader", "writer", "admin"] = "reader",
+    name: Annotated[str, Parameter(help="What it is for.")] = "",
+    expires_days: Days = None,
+    per_minute: Annotated[int | None, Parameter(help="The most requests a minute.")] = None,
+    where: Filter = None,
+    offline: Annotated[bool, Parameter(negative=(), help="Write it to GROUNDWORK_HOME on this machine; no server is asked.")] = False,
+    session: Here,
+) -> Outcome:
+    """Make a key; it is shown this once. --filter is always applied to what it can read and write."""
+    del offline  # the session knows
+    body: Json = {"role": role, "name": name, "expires_at": _in(expires_days)}
+    limit = {} if per_minute is None else {"per_minute": per_minute}
+    return Outcome(session.client.post("/v1/keys", body | limit | filter_of(where)), terminal.new_key)
+
+
+@keys.command
+def rotate(
+    key_id: str,
+    /,
+    *,
+    grace_hours: Annotated[float, Parameter(help="Hours that the old secret stays good; 0: it is refused at once.")] = 0.0,
+    expires_days: Days = None,
+    session: Here,
+) -> Outcome:
+    """Give a key a new secret, shown this once; its id, role and records stay."""
+    body: Json = {"grace_seconds": grace_hours * 3600, "expires_at": _in(expires_days)}
+    return Outcome(session.client.post(f"/v1/keys/{quote(key_id, safe='')}/rotate", body), terminal.new_key)
+
+
+@keys.command
+def revoke(key_id: str, /, *, session: Here) -> Outcome:
+    """Revoke a key by its id, at once."""
+    reply = session.client.delete(f"/v1/keys/{quote(key_id, safe='')}")
+    return Outcome(reply, lambda out, _: out.line(f"Revoked key {key_id}."))
+
+
+def _in(days: float | None) -> str | None:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat() if days is not None else None
