@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from time import perf_counter
 from typing import Annotated
 
 from litestar import Request, get, post
@@ -15,6 +16,7 @@ from api.platform import Platform
 from api.replies import AnswerRecordReply, AnswerReplayReply, AnswerReply, CitationReply, FeedbackReply, PassageReply
 from api.requests import AnswerReplayRequest, AnswerRequest
 from api.search import MAX_BODY
+from api.stage_metrics import saw_answer, saw_search
 from index.answers import AnswerRecord
 from index.errors import BadRequest, NotFound
 from index.feedback import Feedback
@@ -41,13 +43,21 @@ def ask(
     """Answers from the sources, with quotes that stand there word for word; says so when they hold no answer."""
     if data.stream:
         raise BadRequest("stream: true is not supported yet; leave it out to get the whole answer at once")
+    return answered(platform, request.auth, data)
+
+
+def answered(platform: Platform, key: Key, data: AnswerRequest) -> AnswerReply:
+    """The answer for a key, whichever way it was asked."""
     view = platform.reader.view(data.release)
     embedder = platform.models.of(view.release)
-    question = Question(data.question, data.k, dict(data.filter), always=dict(request.auth.filter))
-    made = answer(Opened(view), embedder, platform.generators(embedder), question)
-    record = record_of(made, question, view.release, request.auth.id)
+    question = Question(data.question, data.k, dict(data.filter), always=dict(key.filter))
+    generators, began = platform.generators(embedder), perf_counter()
+    made = answer(Opened(view), embedder, generators, question)
+    saw_search(made.retrieved)
+    saw_answer(made, perf_counter() - began, generators[0].name)
+    record = record_of(made, question, view.release, key.id)
     platform.store.answers.write(record)
-    platform.traffic.saw_answer(question.query, made, record.id, embedder, request.auth.id)
+    platform.traffic.saw_answer(question.query, made, record.id, embedder, key.id)
     return AnswerReply(
         id=record.id,
         answer=made.text,

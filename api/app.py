@@ -26,6 +26,7 @@ from api import (
     intake,
     judge,
     key_routes,
+    mcp_endpoint,
     openapi,
     plans,
     problems,
@@ -42,6 +43,7 @@ from api.platform import Platform
 from api.pools import pools
 from api.quality_metrics import QualityMetrics
 from api.runs import Runs
+from api.watched import Watched
 
 HANDLERS: list[ControllerRouterHandler] = [
     search.search,
@@ -92,6 +94,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     key_routes.list_keys,
     key_routes.rotate_key,
     key_routes.revoke_key,
+    mcp_endpoint.mcp,
     health.live,
     health.ready,
     health.metrics,
@@ -136,12 +139,13 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
         logging_config=None,
     )
     app.state["keys"] = keys
+    app.state["platform"] = platform
     app.state["monitor"] = monitor
     app.state["admission"] = lambda app: Admission(app, threads, RateLimits(platform.serving.requests_per_minute), keys, registry)
     return app
 
 
 def served(app: Litestar) -> ASGIApp:
-    """What a server runs: the app behind its admission."""
+    """What a server runs: the app behind its admission, watched."""
     admitted: ASGIApp = app.state["admission"](app)
-    return EarlyAnswers(admitted)
+    return Watched(EarlyAnswers(admitted))

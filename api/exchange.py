@@ -11,6 +11,7 @@ import msgspec
 from litestar.types import HTTPReceiveMessage, Message, Receive, Send
 
 from api.problems import MEDIA_TYPE
+from index import logs
 
 READ_AT_MOST = 1024 * 1024
 Header = tuple[bytes, bytes]
@@ -105,7 +106,8 @@ class Reply:
     ) -> None:
         """A problem, without the detour over the app: this must be quick."""
         title = HTTPStatus(status).phrase
-        body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
+        told = {"request_id": request_id} if (request_id := logs.request_id.get()) else {}
+        body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail} | told)
         sent = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode()), *headers]
         if retry_after_s is not None:
             sent.append((b"retry-after", str(retry_after_s).encode()))

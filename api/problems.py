@@ -8,6 +8,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from api.watched import note_kind
+from index import logs
 from index.errors import BadRequest, Conflict, GroundworkError, NotFound, Unavailable, is_storage_failure
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,17 +29,21 @@ class Problem(msgspec.Struct):
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response[dict[str, Any]]:
     """A problem reply."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    if told := logs.request_id.get():
+        body["request_id"] = told
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def on_groundwork_error(_: Request[Any, Any, Any], error: GroundworkError) -> Response[dict[str, Any]]:
+def on_groundwork_error(request: Request[Any, Any, Any], error: GroundworkError) -> Response[dict[str, Any]]:
     """Domain errors to their status."""
+    note_kind(request.scope, error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Unavailable) else None
     return problem(STATUS.get(type(error), 503), str(error), headers)
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """Litestar's own errors, with what was wrong spelled out."""
+    note_kind(request.scope, error)
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         detail = "; ".join(_fault(fault) for fault in error.extra) or detail
@@ -52,10 +58,17 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """A disk that is full or gone may be back soon; anything else is our fault. The log has it, the caller gets no stack trace."""
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    note_kind(request.scope, error)
+    _log.error("%s %s failed", request.method, request.scope.get("path_template"), exc_info=error)
+    status, detail = unexpected(error)
+    return problem(status, detail, {"Retry-After": "5"} if status == 503 else None)
+
+
+def unexpected(error: Exception) -> tuple[int, str]:
+    """The status of an error that nobody has foreseen, and what its caller may know of it."""
     if is_storage_failure(error):
-        return problem(503, "the storage of the index failed; try again, and see the API's log for the details", {"Retry-After": "5"})
-    return problem(500, "an error of ours; the API's log has the details")
+        return 503, "the storage of the index failed; try again, and see the API's log for the details"
+    return 500, "an error of ours; the API's log has the details"
 
 
 def _fault(fault: dict[str, Any]) -> str:

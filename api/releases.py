@@ -38,7 +38,7 @@ def list_releases(platform: NamedDependency[Platform], limit: Limit = 50, cursor
     """The releases, newest first."""
     before = _number(paging.position(cursor))
     rows = [release for release in platform.store.log.all() if before is None or release.number < before][:limit]
-    return Page([_reply(platform, release) for release in rows], paging.cursor(str(rows[-1].number)) if len(rows) == limit else None)
+    return Page([release_reply(platform, release) for release in rows], paging.cursor(str(rows[-1].number)) if len(rows) == limit else None)
 
 
 @get(
@@ -51,7 +51,7 @@ def list_releases(platform: NamedDependency[Platform], limit: Limit = 50, cursor
 )
 def live_release(platform: NamedDependency[Platform]) -> ReleaseReply:
     """The release that is being served."""
-    return _reply(platform, platform.store.log.live())
+    return release_reply(platform, platform.store.log.live())
 
 
 @get(
@@ -64,7 +64,7 @@ def live_release(platform: NamedDependency[Platform]) -> ReleaseReply:
 )
 def get_release(platform: NamedDependency[Platform], number: Number) -> ReleaseReply:
     """One release."""
-    return _reply(platform, platform.store.log.get(number))
+    return release_reply(platform, platform.store.log.get(number))
 
 
 @get(
@@ -153,7 +153,8 @@ def _debt(platform: Platform) -> DebtReply | None:
     return DebtReply(owed.documents, owed.of) if owed else None
 
 
-def _reply(platform: Platform, release: Release) -> ReleaseReply:
+def release_reply(platform: Platform, release: Release) -> ReleaseReply:
+    """A release as the wire shows it."""
     state = platform.store.log.state
     live = release.number == state.live
     return ReleaseReply(

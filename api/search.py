@@ -12,6 +12,7 @@ from api.keys import Key
 from api.platform import Platform
 from api.replies import HitReply, SearchReply
 from api.requests import SearchRequest
+from api.stage_metrics import saw_search
 from index.search import Opened
 from tasks.retrieve import Hit, Query, retrieve
 
@@ -32,6 +33,11 @@ def search(
     data: Annotated[SearchRequest, Body(title="Search")], request: Request[None, Key, State], platform: NamedDependency[Platform]
 ) -> SearchReply:
     """Finds the passages that are nearest to a question, on the live release or on the one you name."""
+    return found_for(platform, request.auth, data)
+
+
+def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
+    """What a search finds for a key, whichever way it was asked."""
     view = platform.reader.view(data.release)
     query = Query(
         text=data.query,
@@ -43,12 +49,13 @@ def search(
         exact=data.exact,
         nprobes=data.nprobes,
         refine_factor=data.refine_factor,
-        always=request.auth.filter,
+        always=key.filter,
     )
     embedder = platform.models.of(view.release)
     found = retrieve(Opened(view), embedder, query)
+    saw_search(found)
     platform.shadow.saw(query, found)
-    platform.traffic.saw_search(query, found, embedder, request.auth.id)
+    platform.traffic.saw_search(query, found, embedder, key.id)
     return SearchReply(found.release, found.as_of, list(found.degraded), [hit_reply(hit) for hit in found.hits], found.timings_ms)
 
 

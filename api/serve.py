@@ -1,6 +1,5 @@
 """The API process: `python -m api.serve`."""
 
-import logging
 import sys
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ from api.keys import Keys, ensure_admin
 from api.models import Models
 from api.platform import Platform
 from api.runs import Runs
+from index import logs, telemetry
 from index.embedder import embedder_of
 from index.errors import Misconfigured
 from index.recipe import Recipe
@@ -22,8 +22,9 @@ STOP_WITHIN_S = 4
 
 def main() -> None:
     """Serves until SIGTERM."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     settings = Settings()
+    logs.set_up(settings.log_format)
+    send_last_spans = telemetry.start("api", settings)
     keys = Keys(settings.keys_file)
     ensure_admin(keys, settings.admin_key_file)
     models = Models(lambda recipe: embedder_of(recipe, settings), Recipe(settings.embedder, settings.embedder_url))
@@ -39,6 +40,7 @@ def main() -> None:
         timeout_graceful_shutdown=STOP_WITHIN_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
+    send_last_spans()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from flows.rebuilding import BY, Rebuilding
 from flows.recorder import Recorder
 from flows.watch import Watcher
 from flows.workshop import Workshop
+from index import logs, telemetry
 from index.embedder import Embedder, embedder_for
 from index.errors import Misconfigured
 from index.policy import index_policy
@@ -44,12 +45,12 @@ _log = logging.getLogger("groundwork.ingester")
 
 def main() -> None:
     """Runs until SIGTERM; the batch in hand is finished first."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = Settings()
+    logs.set_up(settings.log_format)
+    send_last_spans = telemetry.start("ingester", settings)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    settings = Settings()
     store = open_store(settings.index, settings.home, settings.inbox_limits)
     with store.lease("writer") as lease:
         if not lease.acquire(lambda: _log.warning("another ingester holds the lease; waiting for it to end"), stop.is_set):
@@ -80,6 +81,7 @@ def main() -> None:
         watcher.stop()
         tools.parsers.close()
         recorder.stop(RECORDING_ENDS_WITHIN_S)
+        send_last_spans()
 
 
 @dataclass(slots=True)

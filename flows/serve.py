@@ -23,6 +23,7 @@ from flows.rebuild import rebuild
 from flows.rollback import rollback
 from flows.sweep import sweep
 from flows.tune import tune
+from index import logs
 from index.errors import Misconfigured
 from index.policy import index_policy
 from index.settings import Settings
@@ -149,9 +150,8 @@ def wait_for_server(api_url: str, pause_s: float = 0.5) -> None:
 
 def main() -> None:
     """Serves until SIGTERM."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings()
+    logs.set_up(settings.log_format)
     index_policy(settings.index_policy)  # says at the start what is wrong with it, not in the first maintenance
     wait_for_server(settings.prefect_url)
     end_abandoned(open_store(settings.index, settings.home))

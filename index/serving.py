@@ -19,6 +19,9 @@ class Serving:
         answer_queue: answers that may wait for their turn.
         other_requests: requests of any other kind that may be open at once.
         requests_per_minute: of one key, unless the key has a limit of its own; 0 is no limit.
+        mcp_hosts: names, with the port unless it is the usual one, under which clients reach `/mcp`, beside those of this machine.
+        llm_price_input: what a million tokens cost that the language model reads.
+        llm_price_output: what a million tokens cost that it writes.
     """
 
     search_seconds: float = 10.0
@@ -29,6 +32,9 @@ class Serving:
     answer_queue: int = 16
     other_requests: int = 256
     requests_per_minute: int = 0
+    mcp_hosts: tuple[str, ...] = ()
+    llm_price_input: float = 0.0
+    llm_price_output: float = 0.0
 
 
 def serving(file: Path | None) -> Serving:

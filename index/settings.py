@@ -1,7 +1,7 @@
 """The one place that reads the environment."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(default=None, description="Signs what it is told (Standard Webhooks).")
     auto_rollback: bool = Field(default=False, description="Goes back when a release is significantly worse.")
     judge_budget: Path | None = Field(default=None, description="A TOML file that says what a judge may use up.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Lines of the log for people, or JSON objects for machines.")
+    otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otlp_traces_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otel_exporter: str | None = Field(default=None, validation_alias="OTEL_TRACES_EXPORTER")
+    otel_disabled: bool = Field(default=False, validation_alias="OTEL_SDK_DISABLED")
     url: str | None = Field(default=None, description="Where the command line finds the API; default: host and port above.")
     key: SecretStr | None = Field(default=None, description="The key the command line uses; default: the admin key's file.")
 
@@ -90,6 +95,15 @@ class Settings(BaseSettings):
         """Where clients on this machine reach the HTTP API."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - a comparison, nothing is bound
         return self.url or f"http://{host}:{self.port}"
+
+    @property
+    def traces(self) -> Literal["otlp", "console"] | None:
+        """Where spans go, by the standard variables of OpenTelemetry; None: nowhere."""
+        if self.otel_disabled or self.otel_exporter == "none":
+            return None
+        if self.otel_exporter == "console":
+            return "console"
+        return "otlp" if self.otlp_endpoint or self.otlp_traces_endpoint or self.otel_exporter == "otlp" else None
 
     @property
     def admin_key_file(self) -> Path:

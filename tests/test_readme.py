@@ -8,7 +8,7 @@ from index.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-NOT_IN_ENVIRONMENT = {"prefect_api_url"}
+NOT_IN_ENVIRONMENT = {"prefect_api_url", "otlp_endpoint", "otlp_traces_endpoint", "otel_exporter", "otel_disabled"}
 
 
 def test_sections_come_in_the_order_a_newcomer_needs_them():

@@ -135,7 +135,7 @@ def test_a_bad_request_is_a_problem_that_says_what_is_wrong(api, bad):
     reply = api.call(bad.method, bad.path, content=content, headers={"Content-Type": "application/json"} | bad.headers)
     assert reply.status == bad.status, reply
     assert reply.headers["content-type"] == "application/problem+json"
-    assert (reply.json["status"], set(reply.json)) == (bad.status, {"type", "title", "status", "detail"})
+    assert (reply.json["status"], set(reply.json)) == (bad.status, {"type", "title", "status", "detail", "request_id"})
     assert bad.says in reply.detail, reply.detail
     assert "traceback" not in reply.text.lower()
 
