@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
 
+from api.cache import Replies
 from api.models import Models
 from api.shadow import Shadow
 from api.traffic import Traffic
@@ -36,6 +37,7 @@ class Platform:
     shadow: Shadow = field(init=False)
     traffic: Traffic = field(init=False)
     serving: Serving = field(init=False)
+    replies: Replies = field(init=False)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
@@ -49,6 +51,8 @@ class Platform:
         self.shadow = Shadow(self.store.log, self.reader, self.models)
         settings = self.settings
         self.serving = serving(settings.serving)
+        self.replies = Replies(self.serving.cache_mib)
+        self.also_look(self.replies.forget_closed)
         self.traffic = Traffic(self.store.queries, settings.query_log)
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"

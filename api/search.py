@@ -52,7 +52,7 @@ def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
         always=key.filter,
     )
     embedder = platform.models.of(view.release)
-    found = retrieve(Opened(view), embedder, query)
+    found = platform.replies.found(view, query, lambda: retrieve(Opened(view), embedder, query))
     saw_search(found)
     platform.shadow.saw(query, found)
     platform.traffic.saw_search(query, found, embedder, key.id)

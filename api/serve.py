@@ -6,6 +6,7 @@ from typing import Any, cast
 import uvicorn
 
 from api.app import create_app, served
+from api.asking import asking
 from api.keys import Keys, ensure_admin
 from api.models import Models
 from api.platform import Platform
@@ -14,6 +15,7 @@ from index import logs, telemetry
 from index.embedder import embedder_of
 from index.errors import Misconfigured
 from index.recipe import Recipe
+from index.serving import serving
 from index.settings import Settings
 from index.store import open_store
 
@@ -27,7 +29,8 @@ def main() -> None:
     send_last_spans = telemetry.start("api", settings)
     keys = Keys(settings.keys_file)
     ensure_admin(keys, settings.admin_key_file)
-    models = Models(lambda recipe: embedder_of(recipe, settings), Recipe(settings.embedder, settings.embedder_url))
+    asked = serving(settings.serving)
+    models = Models(lambda recipe: asking(embedder_of(recipe, settings), recipe, asked), Recipe(settings.embedder, settings.embedder_url))
     platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), models)
     runs = Runs(settings.prefect_url, settings.prefect_ui)
     uvicorn.run(

@@ -18,6 +18,8 @@ class Serving:
         answer_threads: answers that are worked on at once. Most of the time they wait for a language model.
         answer_queue: answers that may wait for their turn.
         other_requests: requests of any other kind that may be open at once.
+        batch_questions: whether questions that come at the same time are embedded together.
+        cache_mib: memory for replies to repeated searches; 0 remembers no replies and no vectors of questions.
         requests_per_minute: of one key, unless the key has a limit of its own; 0 is no limit.
         mcp_hosts: names, with the port unless it is the usual one, under which clients reach `/mcp`, beside those of this machine.
         llm_price_input: what a million tokens cost that the language model reads.
@@ -35,6 +37,8 @@ class Serving:
     mcp_hosts: tuple[str, ...] = ()
     llm_price_input: float = 0.0
     llm_price_output: float = 0.0
+    batch_questions: bool = True
+    cache_mib: int = 32
 
 
 def serving(file: Path | None) -> Serving:
