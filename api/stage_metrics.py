@@ -9,7 +9,7 @@ from tasks.retrieve import Retrieved
 SEARCH_BUCKETS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 10.0)
 ANSWER_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 # A stage that is not one of these, or a reason that begins with none of these, is counted as "other".
-STAGES = frozenset({"embed", "search", "rerank", "total"})
+STAGES = frozenset({"embed", "search", "rerank", "cached", "total"})
 REASONS = ("full text", "tail", "model", "rerank", "facets")
 EXTRACTIVE = "extractive"
 
@@ -25,7 +25,10 @@ MONEY = Counter("groundwork_llm_cost", "What they cost by the prices of the file
 
 def saw_search(found: Retrieved) -> None:
     """Counts a search."""
-    for stage, took_ms in found.timings_ms.items():
+    # A remembered reply took no time to embed and search: zeros would hide how long that takes.
+    stages = ("cached", "total") if "cached" in found.timings_ms else found.timings_ms
+    for stage in stages:
+        took_ms = found.timings_ms[stage]
         SEARCHES.labels(stage if stage in STAGES else "other").observe(took_ms / 1000)
     for reason in {kind_of(each) for each in found.degraded}:
         DEGRADED.labels(reason).inc()
