@@ -15,6 +15,7 @@ Access = Literal["filtered", "own", "whole", "harmless", "open"]
 
 ACCESS: dict[str, Access] = {
     "search": "filtered",
+    "mcp": "filtered",  # its tools are search, ask and get_document; list_releases is harmless
     "ask": "filtered",
     "get_answer": "own",
     "replay_answer": "own",  # asked again with the filter that the record has

@@ -54,7 +54,7 @@ def is_local(connection: Connection) -> bool:
 
 def operation_of(handler: BaseRouteHandler) -> str | None:
     """The name by which the table of access knows a route."""
-    name = getattr(handler, "operation_id", None)
+    name = getattr(handler, "operation_id", None) or handler.name  # what is not described in OpenAPI has a name only
     return name if isinstance(name, str) else None
 
 

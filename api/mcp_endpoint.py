@@ -31,7 +31,7 @@ ADD_IT = "add it to mcp_hosts in the file of GROUNDWORK_SERVING"
 _log = logging.getLogger("groundwork.api")
 
 
-@asgi("/mcp", guards=[requires("reader")], copy_scope=True)
+@asgi("/mcp", name="mcp", guards=[requires("reader")], copy_scope=True)
 async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
     """One request of the protocol: asked by POST, answered by JSON."""
     request = Request[Any, Key, Any](scope)
