@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -154,7 +154,9 @@ def sign_flip(deltas: Numbers, rule: Rule) -> float:
     return float(found.pvalue)
 
 
-def unusual(name: str, today: float, days: Sequence[float], side: Side, rule: Rule, matters: float, what: str) -> Reading:
+def unusual(
+    name: str, today: float, days: Sequence[float], side: Side, rule: Rule, matters: float, what: str, of: Sequence[int] | None = None
+) -> Reading:
     """Whether the value of a day is out of what the days before let expect.
 
     A prediction interval (Hahn and Meeker, Statistical Intervals, 1991): days differ by more than the chance of their questions,
@@ -168,6 +170,7 @@ def unusual(name: str, today: float, days: Sequence[float], side: Side, rule: Ru
         rule: how sure it must be.
         matters: the least change that matters, in the unit of the values.
         what: the values are, for people.
+        of: where the values are shares of questions, of how many, today last: few may be many times their usual share by chance.
     """
     known = sum(not math.isnan(value) for value in days)
     if math.isnan(today):
@@ -180,11 +183,26 @@ def unusual(name: str, today: float, days: Sequence[float], side: Side, rule: Ru
     reach = float(stats.t.ppf(0.975, freedom)) * spread
     beyond = effect if side == "high" else -effect
     p = float(stats.t.sf(beyond / spread, freedom)) if spread else float(beyond <= 0)
+    if of is not None:
+        chance = _predicted(days, of)
+        limit = max(limit, float(chance.isf(rule.level)) / of[-1] - expected)
+        p = max(p, float(chance.sf(round(today * of[-1]) - 1)))
     alarm = beyond > limit and beyond >= matters
     bound = max(limit, matters)
     told = f"{what}: {today:.3f}, expected {expected:.3f}, usual {'up to' if side == 'high' else 'down to'} "
     told += f"{expected + bound if side == 'high' else expected - bound:.3f}"
     return Reading(name, "alarm" if alarm else "ok", told, effect, effect - reach, effect + reach, p)
+
+
+def _predicted(days: Sequence[float], of: Sequence[int]) -> Any:
+    """How many of today's questions are such a case, by the days before: the beta-binomial prediction from Jeffreys' prior.
+
+    Gelman et al., Bayesian Data Analysis, 2013, chapter 2. Days without a single case say that cases are rare, not that two of them
+    are impossible.
+    """
+    known = [(round(share * count), count) for share, count in zip(days, of, strict=False) if not math.isnan(share)]
+    cases, asked = (sum(each) for each in zip(*known, strict=True))
+    return stats.betabinom(of[-1], cases + 0.5, asked - cases + 0.5)
 
 
 def _expectation(days: Numbers) -> tuple[float, float, float]:

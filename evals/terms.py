@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 _TERM = re.compile(r"\w+(?:[.+#-]\w+)*[+#]*")
 LONGEST = 40
 SHOWN = 10
+QUESTIONS_SHOWN = 5
 # The same questions of the weeks before are looked at in each check.
 REMEMBERED = 50_000
 
@@ -26,7 +27,8 @@ class Term:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.term} ({self.questions} questions{'' if self.in_corpus else ', in no passage'})"
+        asked = "1 question" if self.questions == 1 else f"{self.questions} questions"
+        return f"{self.term} ({asked}{'' if self.in_corpus else ', in no passage'})"
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -37,7 +39,9 @@ def terms(text: str) -> frozenset[str]:
 
 
 def new_terms(today: Sequence[str], before: Collection[str], in_corpus: Callable[[str], bool]) -> list[Term]:
-    """The words that at least two questions of today have and none before had, most asked first.
+    """The words of today's questions that none before had: those that no passage has first, of these the most asked first.
+
+    A word that passages have is new when at least two questions have it: each question has some word of its own.
 
     Args:
         today: the questions of a day.
@@ -45,8 +49,14 @@ def new_terms(today: Sequence[str], before: Collection[str], in_corpus: Callable
         in_corpus: whether some passage has a word.
     """
     counts = Counter(term for text in set(today) for term in terms(text) - set(before))
-    often = [(term, count) for term, count in counts.most_common() if count > 1]
-    return [Term(term, count, in_corpus(term)) for term, count in often]
+    found = [Term(term, count, in_corpus(term)) for term, count in sorted(counts.items())]
+    return sorted((each for each in found if each.questions > 1 or not each.in_corpus), key=lambda each: (each.in_corpus, -each.questions))
+
+
+def questions_with(today: Sequence[str], words: Collection[str]) -> list[str]:
+    """The questions of today with the most of these words first; those without any are left out, and each is told once."""
+    counts = {text: len(terms(text) & set(words)) for text in today}
+    return sorted((text for text, count in counts.items() if count), key=lambda text: -counts[text])
 
 
 def share_beyond(texts: Sequence[str], before: Collection[str], in_corpus: Callable[[str], bool]) -> float:

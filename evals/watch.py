@@ -10,7 +10,7 @@ import numpy as np
 from evals.causes import Cause, Diagnosis, of_traffic
 from evals.drift import Numbers, Reading, Rule, Side, below, fallen_lately, fewer, strange, unmeasured, unusual
 from evals.intervals import Interval
-from evals.terms import SHOWN, Term, new_terms, share_beyond, terms
+from evals.terms import QUESTIONS_SHOWN, SHOWN, Term, new_terms, questions_with, share_beyond, terms
 
 GOLDEN, GOLDEN_PASSAGES = "golden questions", "golden passages"
 CANARIES, CANARY_PASSAGES = "canaries", "canary passages"
@@ -127,7 +127,8 @@ def _cause(name: str, alarms: set[str], losses: Diagnosis | None, today: Sequenc
     if name in _ALWAYS:
         cause = _ALWAYS[name]
         return losses if losses and losses.cause is cause else Diagnosis(cause)
-    there, beyond = (sum(term.questions for term in today if term.in_corpus is known) for known in (True, False))
+    # A word that was asked for once may be a slip of the keyboard.
+    there, beyond = (sum(term.questions for term in today if term.in_corpus is known and term.questions > 1) for known in (True, False))
     asked = Diagnosis(of_traffic(unknown_words=UNKNOWN in alarms, terms_in_corpus=there, terms_beyond=beyond))
     if name in _ASKED:
         return asked
@@ -159,25 +160,38 @@ def _of_days(facts: Facts, rule: Rule) -> list[Reading]:
     if not days:
         return [unmeasured(name, "no questions are known") for name in (QUESTIONS, TERMS, UNKNOWN, BEST, DECLINED, EMPTY)]
     today = days[-1]
-    words = words_of_today(days, facts.in_corpus)
-    beyond = tuple(str(term) for term in words if not term.in_corpus)[:SHOWN]
+    new_words = _told(words_of_today(days, facts.in_corpus), today)
     shares = _beyond(days, facts.in_corpus, rule)
+    asked = [len(day.texts) for day in days]
 
-    def series(name: str, values: Sequence[float], side: Side, matters: float, what: str) -> Reading:
+    def series(name: str, values: Sequence[float], side: Side, matters: float, what: str, of: Sequence[int] | None = None) -> Reading:
         bad = min(facts.alarmed.get(name, 0), len(values) - 1, FORGIVEN)
         usual = [*values[: len(values) - 1 - bad], *[math.nan] * bad]
-        return unusual(name, values[-1], usual, side, rule, matters, what)
+        return unusual(name, values[-1], usual, side, rule, matters, what, of)
 
-    new = series(TERMS, shares, "high", 0.02, "questions with a new word that no passage has")
-    new = Reading(*(new.name, new.state, new.detail, new.effect, new.low, new.high, new.p), examples=beyond)
+    new = series(TERMS, shares, "high", 0.02, "questions with a new word that no passage has", asked)
+    new = Reading(*(new.name, new.state, new.detail, new.effect, new.low, new.high, new.p), examples=new_words)
     return [
         strange(QUESTIONS, today.vectors, [day.vectors for day in days[:-1]], rule, today.texts),
         new,
         series(UNKNOWN, [_mean(day.unknown, rule) for day in days], "high", 0.03, "words that the model's tokenizer does not know"),
         series(BEST, [_mean(day.best, rule) for day in days], "low", 0.02, "mean of the best similarity found"),
-        series(DECLINED, [_mean(day.declined, rule) for day in days], "high", 0.05, "questions that got no answer"),
-        series(EMPTY, [_mean(day.empty, rule) for day in days], "high", 0.02, "searches that found nothing"),
+        series(
+            DECLINED,
+            [_mean(day.declined, rule) for day in days],
+            "high",
+            0.05,
+            "questions that got no answer",
+            [len(day.declined) for day in days],
+        ),
+        series(EMPTY, [_mean(day.empty, rule) for day in days], "high", 0.02, "searches that found nothing", asked),
     ]
+
+
+def _told(words: Sequence[Term], today: Day) -> tuple[str, ...]:
+    """The new words, those that no passage has first, and then some questions with these."""
+    beyond = [term.term for term in words if not term.in_corpus]
+    return (*map(str, words[:SHOWN]), *questions_with(today.texts, beyond)[:QUESTIONS_SHOWN])
 
 
 def _words(day: Day) -> frozenset[str]:

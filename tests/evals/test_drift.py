@@ -86,6 +86,16 @@ def test_days_without_questions_are_left_out_and_few_days_say_nothing():
     assert unusual("scores", 0.1, [0.5, nothing] * 8, "low", RULE, 0.02, "score").state == "alarm"
 
 
+def test_two_rare_cases_in_a_day_may_be_chance_where_no_day_before_had_one_and_six_are_not():
+    never = [0.0] * 14
+    assert unusual("typing errors", 2 / 60, never, "high", RULE, 0.02, "share").state == "alarm"
+    found = unusual("typing errors", 2 / 60, never, "high", RULE, 0.02, "share", [60] * 15)
+    assert found.state == "ok"
+    assert found.p == pytest.approx(0.0018, abs=0.001)
+    assert "usual up to 0.033" in found.detail
+    assert unusual("typing errors", 6 / 60, never, "high", RULE, 0.02, "share", [60] * 15).state == "alarm"
+
+
 def asked(rng: np.random.Generator, about: int, count: int = 60) -> np.ndarray:
     """Vectors around one of the axes."""
     vectors = 0.3 * rng.normal(size=(count, 16))
