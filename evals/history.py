@@ -71,7 +71,12 @@ def golden(store: Store, now: datetime, until: datetime | None = None) -> Course
     lately = [_of_evaluation(store, each) for each in newest if now - each.ended_at <= DAY]
     daily = [(age, _of_evaluation(store, each)) for age, each in sorted(one_a_day.items(), reverse=True)]
     ends = min(lately[0].at, until or now)
-    return Course(lately, [each for _, each in daily if each.at < ends], _gone({**dict(daily), 0: lately[-1]}))
+    before = [each for _, each in daily if each.at < ends]
+    if not before:
+        # The first day: what was evaluated before the newest is all that there is to compare with.
+        lately, ends = lately[-1:], min(lately[-1].at, until or now)
+        before = [_of_evaluation(store, each) for each in newest if each.ended_at < ends]
+    return Course(lately, before, _gone({**dict(daily), 0: lately[-1]}))
 
 
 def canaries(store: Store, now: datetime, until: datetime | None = None) -> Course:

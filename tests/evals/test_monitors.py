@@ -147,6 +147,23 @@ def test_vectors_of_other_texts_are_a_bad_batch_with_the_release_where_it_began(
     assert check.as_json()["worse"] is True
 
 
+def test_on_the_first_day_it_is_compared_with_the_evaluation_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("index.releases.datetime", Clock)
+    Clock.current = START
+    bench = opened(tmp_path / "index")
+    bench.ingest(*(Draft(f"d{n}", content=text_of(n).encode()) for n in range(DOCUMENTS)))
+    questions = (GoldenQuestion(f"q{n:02}", asked_about(n), (Passage(f"d{n}", text_of(n)),), None) for n in range(DOCUMENTS))
+    bench.store.golden.put("default", list(questions))
+    measured(bench, START + timedelta(hours=1))
+    Clock.current = START + timedelta(hours=2)
+    bad = spoil(bench, 0.4)
+    measured(bench, START + timedelta(hours=3))
+    found = status(checked(bench, START + timedelta(hours=3)), "golden questions")
+    assert (found.state, found.cause, found.release) == ("alarm", "a bad batch", bad)
+    again = status(checked(bench, START + timedelta(hours=4)), "golden questions")
+    assert (again.state, again.since) == ("alarm", START + timedelta(hours=2))
+
+
 def test_replaced_documents_are_an_alarm_though_their_questions_are_not_scored(orchard: Bench):
     now = the_day_after(orchard)
     orchard.ingest(*(Draft(f"d{n}", content=f"Nothing of this is said any more, {n} times.".encode()) for n in range(20)))
