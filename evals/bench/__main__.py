@@ -69,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
         type=positive,
         help="documents of `ingest` (500), `serve` (300), `rebuild` (2000), `freshness` (1667), `growth` at most (100000) and "
         "`pressure` (20000), "
-        "passages of `embed` (256), questions of `evaluation` (1000), batches of `releases` (500), `retention` (500) and `tail` (60)",
+        "passages of `embed` (256), questions of `evaluation` (1000), batches of `releases` (500), `retention` (500) and `tail` (60), "
+        "documents of each snapshot of `drift` at most",
     )
     found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text of the others")
     found.add_argument("--dims", type=positive, help="dimensions of the vectors of `search`, `stores`, `capacity` and `tail` (384)")

@@ -5,13 +5,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from evals.alarms import Check
+from evals.alarms import Check, Status
 from evals.bench.figures import Case, Figure
 from evals.bench.options import Options
 from evals.canaries import make
@@ -33,19 +34,27 @@ from tasks.wording import wording
 
 PART = "drift"
 DOCS, QUERIES = "docs.jsonl.gz", "queries.jsonl"
-DAYS = 14
-QUESTIONS_A_DAY = 60
-LATER_DAYS = 3
-DAY = timedelta(days=1)
+DAYS, LATER_DAYS = 14, 3
+HOURS = 24
+QUESTIONS_AN_HOUR = 4
+HOUR = timedelta(hours=1)
 TARGET = 0.95
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A question, and the documents of any version that answer it."""
+
+    text: str
+    documents: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The documents of a version, and the questions whose answer is in it for the first time."""
+    """The documents of a version, and the questions that they answer."""
 
     documents: Mapping[str, Draft]
-    questions: Sequence[str]
+    answered: Sequence[Known]
 
 
 @dataclass(slots=True)
@@ -70,31 +79,38 @@ class Life:
         self.publisher.publish_maintenance()
         self.reader.follow()
 
-    def ask(self, texts: Sequence[str]) -> float:
-        """A day's questions, kept as the API keeps them; returns their mean best similarity."""
-        self.at += DAY
-        rows = [self._asked(text, number) for number, text in enumerate(texts)]
+    def ask(self, asked: Sequence[Known], hours: int) -> list[bool]:
+        """Questions over some hours, kept as the API keeps them; returns of each whether a document that answers it was found."""
+        step = hours * HOUR / len(asked)
+        rows = [self._asked(known.text, self.at + place * step) for place, known in enumerate(asked)]
         self.store.queries.write(rows)
-        return float(np.mean([row.best for row in rows if row.best is not None]))
+        self.at += hours * HOUR
+        return [self.finds(known) for known in asked]
+
+    def finds(self, known: Known) -> bool:
+        """Whether one of the first ten passages is of a document that answers the question."""
+        return any(hit.chunk.doc_id in known.documents for hit in self._search(known.text).hits)
 
     def check(self) -> Check:
         """What the monitors say now."""
-        self.at += timedelta(minutes=1)
         return look(self.store, self.reader, self.tools.embedder, self.at, TARGET)
 
-    def _asked(self, text: str, number: int) -> Asked:
+    def _search(self, text: str) -> Retrieved:
         live = self.reader.view().release.number
         if (live, text) not in self._found:
             self._found[live, text] = retrieve(self.reader, self.tools.embedder, Query(text))
-        found = self._found[live, text]
+        return self._found[live, text]
+
+    def _asked(self, text: str, at: datetime) -> Asked:
+        found = self._search(text)
         words = wording(text, self.tools.embedder.tokenizer())
         return Asked(
-            id=f"{self.at.timestamp()}-{number}",
-            at=self.at - timedelta(seconds=number),
+            id=f"{at.timestamp()}",
+            at=at,
             text=text,
             vector=found.vector,
             mode="hybrid",
-            release=live,
+            release=self.reader.view().release.number,
             k=10,
             filtered=False,
             hits=len(found.hits),
@@ -112,13 +128,39 @@ class Life:
         )
 
 
+@dataclass(slots=True)
+class Watch:
+    """Checks, one an hour, and what came of them: how long after its beginning each alarm was raised, and was over."""
+
+    life: Life
+    began: datetime
+    raised: dict[str, float] = field(default_factory=dict)
+    over: dict[str, float] = field(default_factory=dict)
+    alarms: dict[str, Status] = field(default_factory=dict)
+    scores: list[bool] = field(default_factory=list)
+
+    def hour(self, asked: Sequence[Known]) -> Check:
+        """An hour with its questions, and the check at its end."""
+        self.scores += self.life.ask(asked, 1)
+        check = self.life.check()
+        hours = (check.at - self.began) / HOUR
+        self.raised |= dict.fromkeys(check.opened, hours)
+        self.over |= dict.fromkeys(check.closed, hours)
+        # The fullest one: the first questions of an alarm have few of its words.
+        found = {each.name: each for each in check.monitors if each.state == "alarm" and not each.quiet}
+        self.alarms |= {
+            name: each for name, each in found.items() if name not in self.alarms or len(each.examples) >= len(self.alarms[name].examples)
+        }
+        return check
+
+
 def drift(options: Options) -> list[Figure]:
     """`DATA=folder/OLD:NEW`, two snapshots in a folder that has `queries.jsonl` and, in each snapshot's folder, `docs.jsonl.gz`.
 
-    Two weeks of questions about the old one; a day on which half of the questions are about the new one; then it is swept in,
-    and for three days all questions are about it.
+    Two weeks of questions that the old one answers; a day on which half of the questions are such that only
+    the new one answers; then it is swept in, and people go on to ask so for three days. `DOCS=` takes so many documents of each.
     """
-    old, new = snapshots(options.data)
+    old, new = snapshots(options.data, options.docs)
     with TemporaryDirectory(prefix="groundwork-bench-") as name:
         folder = Path(name)
         embedder = open_embedder(None, Settings().home)
@@ -133,71 +175,97 @@ def drift(options: Options) -> list[Figure]:
 def lived(life: Life, old: Snapshot, new: Snapshot) -> list[Figure]:
     """The figures of one course of things."""
     rng = np.random.default_rng(1)
+    case = Case(PART, f"{len(old.documents)} documents, then {len(new.documents)}")
+    news = _news(old, new)
     life.sweep({}, old.documents)
-    familiar = [*old.questions, *_made(life)]
-    usual = [life.ask(_some(rng, familiar, QUESTIONS_A_DAY)) for _ in range(DAYS)]
-    quiet = life.check()
-    half = QUESTIONS_A_DAY // 2
-    news = list(new.questions)
-    fallen = life.ask([*_some(rng, familiar, half), *_some(rng, news, half)])
-    alarmed = life.check()
+    familiar = _people(rng, old, life)
+    usual: list[bool] = []
+    false_alarms = 0
+    for _ in range(DAYS):
+        usual += life.ask(_some(familiar, HOURS * QUESTIONS_AN_HOUR), HOURS)
+        false_alarms += len(life.check().opened)
+    coming, curious = Watch(life, life.at), _again(rng, news)
+    half = QUESTIONS_AN_HOUR // 2
+    for _ in range(HOURS):
+        coming.hour(_some(familiar, half) + _some(curious, half))
+    missed = [life.finds(known) for known in news]
     life.sweep(old.documents, new.documents)
-    checks, mended = [], []
-    for _ in range(LATER_DAYS):
-        mended.append(life.ask(_some(rng, news, QUESTIONS_A_DAY)))
-        checks.append(life.check())
-    over = checks[-1]
-    return _figures(
-        Case(PART, f"{len(old.documents)} documents, then {len(new.documents)}"),
-        (usual, fallen, float(np.mean(mended))),
-        (quiet, alarmed, over),
-    )
-
-
-def _figures(case: Case, scores: tuple[Sequence[float], float, float], checks: tuple[Check, Check, Check]) -> list[Figure]:
-    usual, fallen, mended = scores
-    quiet, alarmed, over = (sorted(status.name for status in check.monitors if status.state == "alarm") for check in checks)
-    for status in checks[1].monitors:
-        if status.state == "alarm":
-            print(f"{status.name}: {status.detail}; {status.cause}; {', '.join(status.examples[:8])}")
-    base = case.figure("best similarity, usual", float(np.mean(usual)), "")
+    familiar = _people(rng, new, life)
+    swept = Watch(life, life.at)
+    for _ in range(LATER_DAYS * HOURS):
+        swept.hour(_some(familiar, half) + _some(curious, half))
+    _tell(coming, "as new questions came in")
+    _tell(swept, "after the sweep")
+    base = case.figure("answer found in ten, usual days", float(np.mean(usual)), "share")
     return [
         base,
-        case.figure("best similarity, new questions come in", fallen, "").against(base),
-        case.figure("best similarity, new documents swept in", mended, "").against(base),
-        case.figure("alarms before", len(quiet), "alarms"),
-        case.figure(f"alarms when they come ({', '.join(alarmed)})", len(alarmed), "alarms"),
-        case.figure(f"alarms three days after the sweep ({', '.join(over)})", len(over), "alarms"),
+        case.figure("the day new questions come in", float(np.mean(coming.scores)), "share").against(base),
+        case.figure("the days after the sweep", float(np.mean(swept.scores)), "share").against(base),
+        case.figure("new questions before the sweep", float(np.mean(missed)), "share"),
+        case.figure("new questions after the sweep", float(np.mean([life.finds(known) for known in news])), "share"),
+        case.figure(f"alarms on {DAYS} usual days", false_alarms, "alarms"),
+        *(case.figure(f"{name}: alarm after", hours, "h") for name, hours in coming.raised.items()),
+        *(case.figure(f"{name}: over after the sweep", swept.over[name], "h") for name in coming.raised if name in swept.over),
+        *(case.figure(f"{name}: alarm raised after the sweep", hours, "h") for name, hours in swept.raised.items()),
+        case.figure("alarms three days after the sweep", sum(each.state == "alarm" for each in life.check().monitors), "alarms"),
     ]
 
 
-def snapshots(data: Path | None) -> tuple[Snapshot, Snapshot]:
-    """The two that are named; raises `Misconfigured` when they are not there."""
+def _tell(watch: Watch, when: str) -> None:
+    """Says what people would read of each alarm."""
+    for name, status in watch.alarms.items():
+        span = f"raised after {watch.raised[name]:.0f} h" if name in watch.raised else "still"
+        print(f"{when}: {name}, {span}: {status.detail}; cause: {status.cause}")
+        for example in status.examples:
+            print(f"  {example}")
+
+
+def snapshots(data: Path | None, most: int | None = None) -> tuple[Snapshot, Snapshot]:
+    """The two that are named, with so many of their documents at most; raises `Misconfigured` when they are not there."""
     if data is None or ":" not in data.name:
         raise Misconfigured("DATA= must name a folder and two of its snapshots: folder/OLD:NEW")
     try:
-        old, new = (_snapshot(data.parent, name) for name in data.name.split(":", 1))
+        old, new = (_snapshot(data.parent, name, most) for name in data.name.split(":", 1))
     except (OSError, ValueError, KeyError) as error:
         raise Misconfigured(f"{data} can't be read as two snapshots: {error}") from error
+    if not (old.answered and _news(old, new)):
+        raise Misconfigured(f"{data.parent / QUERIES} has no question that the first one answers, or none that only the second one does")
     return old, new
 
 
-def _snapshot(folder: Path, name: str) -> Snapshot:
+def _snapshot(folder: Path, name: str, most: int | None) -> Snapshot:
     with gzip.open(folder / name / DOCS, "rt", encoding="utf-8") as file:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in file]
+        rows: list[dict[str, Any]] = [json.loads(line) for line in file][:most]
     drafts = {
         row["doc_id"]: Draft(row["doc_id"], media_type="text/markdown", content=row["text"].encode(), title=row["title"]) for row in rows
     }
-    asked = (json.loads(line) for line in (folder / QUERIES).read_text(encoding="utf-8").splitlines())
-    return Snapshot(drafts, [row["text"] for row in asked if row["target_first_in"] == name])
+    asked = [json.loads(line) for line in (folder / QUERIES).read_text(encoding="utf-8").splitlines()]
+    return Snapshot(drafts, [Known(row["text"], frozenset(row["targets"])) for row in asked if drafts.keys() & row["targets"].keys()])
 
 
-def _made(life: Life) -> Iterator[str]:
+def _news(old: Snapshot, new: Snapshot) -> list[Known]:
+    """The questions that only the new documents answer."""
+    return [known for known in new.answered if not known.documents & old.documents.keys()]
+
+
+def _people(rng: np.random.Generator, snapshot: Snapshot, life: Life) -> Iterator[Known]:
+    """In turn a question of the file and one that the platform made of a passage: people ask in the words of passages, and otherwise."""
+    for pair in zip(_again(rng, snapshot.answered), _again(rng, list(_made(life))), strict=True):
+        yield from pair
+
+
+def _made(life: Life) -> Iterator[Known]:
     """Questions that the documents of now answer, as the platform makes them."""
     view = life.reader.view()
     chunks = [chunk for doc_id in sorted(view.passages()) for chunk in view.chunks_of(doc_id)]
-    return (canary.question for canary in make(chunks, life.at, view.release.number, set()))
+    return (Known(canary.question, frozenset({canary.doc_id})) for canary in make(chunks, life.at, view.release.number, set()))
 
 
-def _some(rng: np.random.Generator, texts: Sequence[str], count: int) -> list[str]:
-    return [texts[place] for place in rng.integers(len(texts), size=count)]
+def _again(rng: np.random.Generator, known: Sequence[Known]) -> Iterator[Known]:
+    """All of them in some order, then all again in another: as few as possible are asked twice."""
+    while True:
+        yield from (known[place] for place in rng.permutation(len(known)))
+
+
+def _some(known: Iterator[Known], count: int) -> list[Known]:
+    return list(islice(known, count))
