@@ -11,6 +11,7 @@ from index.chunks import ChunkTable
 from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
+from tasks.evaluation_retention import outdated, proofs_needed
 from tasks.fold import fold, make_one
 from tasks.retention import Retention, needed, oldest_to_free, retained, spread
 
@@ -58,11 +59,22 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
 
 
 def _tend(store: Store, now: datetime) -> None:
-    """Forgets questions, feedback and runs of canaries that are old or too many, and merges what was written in small pieces."""
+    """Forgets questions, feedback, runs of canaries and evaluations that are old or too many, and merges what came in small pieces."""
     for diary, kept in ((store.queries, queries.KEPT), (store.feedback, feedback.KEPT), (store.canary_runs, canaries.RUNS_KEPT)):
         _folded(partial(diary.clean, now - kept))
         _folded(diary.fold)
     _folded(store.canaries.fold)
+    _folded(partial(_prune_evaluations, store, now))
+    _folded(store.evaluations.fold)
+
+
+def _prune_evaluations(store: Store, now: datetime) -> None:
+    """Forgets of old evaluations what nothing compares with any more."""
+    proofs = proofs_needed(store.log.events, [release.number for release in _servable(store)])
+    old = outdated(store.evaluations.all(), proofs, now)
+    if dropped := store.evaluations.drop(old.gone):
+        _log.info("%d old evaluations were forgotten", dropped)
+    store.evaluations.bare(old.bare)
 
 
 def tidy(store: Store, generation: str, rules: Retention) -> None:

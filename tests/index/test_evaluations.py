@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index import tables
-from index.evaluations import Evaluation, Evaluations, Score, as_json
+from index.evaluations import PIECES, Evaluation, Evaluations, Score, as_json
 
 NDCG = Score("nDCG@10", 0.7, 0.6, 0.8, measured=60, of=62)
 UNMEASURED = Score("faithfulness", None, None, None, measured=0, of=62)
@@ -41,6 +41,29 @@ def test_writing_it_again_replaces_it(tmp_path: Path):
     evaluations.write(evaluation("a", 1))
     evaluations.write(evaluation("a", 2))
     assert [found.ended_at.day for found in evaluations.all()] == [2]
+
+
+def test_evaluations_lose_their_questions_or_go(tmp_path: Path):
+    evaluations = Evaluations(tables.connect(str(tmp_path)))
+    for identifier, day in (("a", 1), ("it's b", 2), ("c", 3)):
+        evaluations.write(evaluation(identifier, day))
+    assert (evaluations.bare(["it's b", "unknown"]), evaluations.drop(["c", "unknown"])) == (1, 1)
+    assert (evaluations.bare(["it's b"]), evaluations.drop(["c"]), evaluations.drop([]), evaluations.bare([])) == (0, 0, 0, 0)
+    found = evaluations.get("it's b")
+    assert (found and found.scores, found and found.questions) == ((NDCG, UNMEASURED), ())
+    assert evaluations.get("a") == evaluation("a", 1)
+    assert evaluations.get("c") is None
+
+
+def test_small_pieces_become_one_when_they_are_many(tmp_path: Path):
+    evaluations = Evaluations(tables.connect(str(tmp_path)))
+    told = []
+    for number in range(PIECES):
+        told.append(evaluations.fold())
+        evaluations.write(evaluation(f"{number}", 1))
+    assert (any(told), evaluations.fold(), evaluations.fold()) == (False, True, False)
+    assert len(evaluations.all()) == PIECES
+    assert evaluations.get("0") == evaluation("0", 1)
 
 
 def test_scores_are_plain_json():
