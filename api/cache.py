@@ -80,7 +80,8 @@ class Replies:
 
 
 def _bytes(found: Retrieved) -> int:
-    return HIT_BYTES + sum(HIT_BYTES + 2 * len(hit.chunk.text) for hit in found.hits)
+    around = (chunk for hit in found.hits if hit.around for chunk in (*hit.around.before, *hit.around.after))
+    return HIT_BYTES + sum(HIT_BYTES + 2 * len(chunk.text) for chunk in (*(hit.chunk for hit in found.hits), *around))
 
 
 def _as_text(query: Query) -> str:

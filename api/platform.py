@@ -9,6 +9,7 @@ from time import monotonic
 
 from api.cache import Replies
 from api.models import Models
+from api.rerankers import RerankerInBackground
 from api.shadow import Shadow
 from api.traffic import Traffic
 from index.embedder import Embedder
@@ -20,6 +21,7 @@ from index.store import Store
 from tasks.answer import Generator
 from tasks.extract import ExtractiveGenerator
 from tasks.generate import ChatGenerator, Endpoint
+from tasks.rerank import CrossEncoderReranker
 
 POLL_S = 0.2
 POLL_WAITED_FOR_S = 0.02
@@ -38,6 +40,7 @@ class Platform:
     traffic: Traffic = field(init=False)
     serving: Serving = field(init=False)
     replies: Replies = field(init=False)
+    reranker: RerankerInBackground = field(init=False)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None
@@ -54,6 +57,8 @@ class Platform:
         self.replies = Replies(self.serving.cache_mib)
         self.also_look(self.replies.forget_closed)
         self.traffic = Traffic(self.store.queries, settings.query_log)
+        named = self.serving.reranker
+        self.reranker = RerankerInBackground((lambda: CrossEncoderReranker(named)) if named else None)
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"
             self._chat = ChatGenerator(Endpoint(settings.llm_url, settings.llm_model, key))
@@ -63,6 +68,7 @@ class Platform:
         self.models.start(self.store.log.all())
         self._follower = Thread(target=self._follow, name="follower", daemon=True)
         self._follower.start()
+        self.reranker.start()
         self.shadow.start()
         self.traffic.start()
 

@@ -40,6 +40,14 @@ class SearchRequest(Request, kw_only=True):
         Annotated[int, Meta(ge=1, le=100, description="Vectors to compare for each of ten hits, instead of as many as the release says.")]
         | None
     ) = None
+    cursor: Annotated[str, Meta(max_length=1_000, description="`next` of the page before, with the same question.")] | None = None
+    neighbours: Annotated[int, Meta(ge=0, le=5, description="Passages before and after each hit, in its document.")] = 0
+    one_per_document: Annotated[bool, Meta(description="Only the best passage of each document.")] = False
+    rerank: Annotated[
+        bool | Annotated[int, Meta(ge=1, le=200)],
+        Meta(description="Have the reranker put the first hits in its order: true for 50 candidates, or how many."),
+    ] = False
+    explain: Annotated[bool, Meta(description="Say of each hit what its score is made of, and how it was looked for.")] = False
 
 
 class AnswerRequest(Request, kw_only=True):

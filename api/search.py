@@ -8,13 +8,20 @@ from litestar.di import NamedDependency
 from litestar.params import Body
 
 from api.auth import requires
+from api.cursors import opened, sealed
 from api.keys import Key
 from api.platform import Platform
-from api.replies import HitReply, SearchReply
+from api.replies import ExplainReply, HitReply, NeighbourReply, PartsReply, SearchReply
 from api.requests import SearchRequest
 from api.stage_metrics import saw_search
-from index.search import Opened
-from tasks.retrieve import Hit, Query, retrieve
+from index.chunks import Chunk
+from index.embedder import Embedder
+from index.errors import Unavailable
+from index.search import Opened, View
+from tasks.explain import as_json as explained
+from tasks.place import Place
+from tasks.rerank import CANDIDATES
+from tasks.retrieve import Hit, Query, Retrieved, retrieve
 
 MAX_BODY = 1024 * 1024
 
@@ -37,9 +44,22 @@ def search(
 
 
 def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
-    """What a search finds for a key, whichever way it was asked."""
-    view = platform.reader.view(data.release)
-    query = Query(
+    """What a key finds, whichever way it asks."""
+    place = opened(data.cursor, data, key) if data.cursor else None
+    view = platform.reader.view(place.release if place else data.release)
+    query = _query(data, key, place)
+    reranker = platform.reranker.get() if query.rerank else None
+    embedder = _embedder(platform, view, query)
+    found = platform.replies.found(view, query, lambda: retrieve(Opened(view), embedder, query, reranker))
+    saw_search(found)
+    if embedder and not place:  # a page more is no other question
+        platform.shadow.saw(query, found)
+        platform.traffic.saw_search(query, found, embedder, key.id)
+    return _reply(found, sealed(found.next, data, key) if found.next else None)
+
+
+def _query(data: SearchRequest, key: Key, place: Place | None) -> Query:
+    return Query(
         text=data.query,
         release=data.release,
         k=data.k,
@@ -50,19 +70,43 @@ def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
         nprobes=data.nprobes,
         refine_factor=data.refine_factor,
         always=key.filter,
+        one_per_document=data.one_per_document,
+        neighbours=data.neighbours,
+        rerank=CANDIDATES if data.rerank is True else int(data.rerank),
+        explain=data.explain,
+        place=place,
     )
-    embedder = platform.models.of(view.release)
-    found = platform.replies.found(view, query, lambda: retrieve(Opened(view), embedder, query))
-    saw_search(found)
-    platform.shadow.saw(query, found)
-    platform.traffic.saw_search(query, found, embedder, key.id)
-    return SearchReply(found.release, found.as_of, list(found.degraded), [hit_reply(hit) for hit in found.hits], found.timings_ms)
+
+
+def _embedder(platform: Platform, view: View, query: Query) -> Embedder | None:
+    """The model; None where words do without it."""
+    try:
+        return platform.models.of(view.release)
+    except Unavailable:
+        if query.mode == "vector":
+            raise
+        return None
+
+
+def _reply(found: Retrieved, cursor: str | None) -> SearchReply:
+    how = ExplainReply(**explained(found.explanation)) if found.explanation else None
+    hits = [hit_reply(hit) for hit in found.hits]
+    return SearchReply(found.release, found.as_of, list(found.degraded), hits, found.timings_ms, cursor, how)
 
 
 def hit_reply(hit: Hit) -> HitReply:
     """A hit as the wire shows it."""
     chunk = hit.chunk
     span = (chunk.start, chunk.end)
-    return HitReply(
+    reply = HitReply(
         chunk.chunk_id, chunk.doc_id, hit.score, chunk.text, chunk.title, chunk.uri, list(chunk.heading), span, chunk.metadata, chunk.page
     )
+    if hit.around:
+        reply.before, reply.after = ([_neighbour(beside) for beside in side] for side in (hit.around.before, hit.around.after))
+    if hit.parts:
+        reply.explain = PartsReply(**explained(hit.parts))
+    return reply
+
+
+def _neighbour(chunk: Chunk) -> NeighbourReply:
+    return NeighbourReply(chunk.chunk_id, chunk.text, list(chunk.heading), (chunk.start, chunk.end), chunk.page)

@@ -6,7 +6,7 @@ quote, or one after a backslash, for escaped already, so that a value could end 
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -49,17 +49,25 @@ def parse(filter_: Mapping[str, Any] | None, known: Mapping[str, str] | None = N
     return tuple(terms)
 
 
-def condition(terms: tuple[Term, ...], hidden: list[str], *, without_aliases: bool = False, with_facets: bool = False) -> str | None:
+def condition(
+    terms: tuple[Term, ...],
+    hidden: list[str],
+    *,
+    without_aliases: bool = False,
+    with_facets: bool = False,
+    without: Sequence[str] = (),
+) -> str | None:
     """The SQL condition for chunk rows, also without the documents in `hidden`; None when everything matches.
 
     `without_aliases` leaves out documents that stand for another one, unless that one is hidden. `with_facets`: the rows have them.
+    `without` names documents that are left out besides: they were found before.
     """
     parts = [_sql(term, with_facets) for term in terms]
     if without_aliases:
         orphaned = f" OR duplicate_of IN {_quoted_list(hidden)}" if hidden else ""
         parts.append(f"duplicate_of IS NULL{orphaned}")
-    if hidden:
-        parts.append(f"doc_id NOT IN {_quoted_list(hidden)}")
+    if hidden or without:
+        parts.append(f"doc_id NOT IN {_quoted_list([*hidden, *without])}")
     return " AND ".join(f"({part})" for part in parts) or None
 
 

@@ -15,7 +15,9 @@ from index import tables, vector_index
 from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
 from index.contents import Contents
 from index.embedder import Vectors
+from index.filters import Term
 from index.ledger import Ledger
+from index.neighbours import Neighbours, neighbours
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
 from index.shares import Shares
@@ -33,6 +35,22 @@ class Candidate:
 
     row: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The document that a passage is of, and the one that it says the same as."""
+
+    doc_id: str
+    duplicate_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Rows that are in no index yet: each search by `vectors` or by `text` looks at all of them."""
+
+    vectors: int
+    text: int
 
 
 class View(Contents):
@@ -54,6 +72,12 @@ class View(Contents):
     def index_segments(self) -> frozenset[str]:
         """What names the parts of its vector index; empty without one."""
         return vector_index.segments(self._dataset)
+
+    @cached_property
+    def tail(self) -> Tail:
+        """What its indexes lack. Reads statistics: once, by who opens it."""
+        index = self.vector_index
+        return Tail(index.unindexed if index else self.release.rows, self.unindexed_text() if self.has_full_text else 0)
 
     @property
     def settings(self) -> SearchSettings | None:
@@ -94,6 +118,17 @@ class View(Contents):
             return []
         found = self._dataset._take_rows(list(rows), columns=list(SHOWN))  # noqa: SLF001 - what it does is public, with offsets for rows
         return [chunk_from_row(row) for row in found.to_pylist()]
+
+    def owners(self, rows: Sequence[int]) -> list[Owner]:
+        """Whose passages are in these rows, in the same order."""
+        if not rows:
+            return []
+        found = self._dataset._take_rows(list(rows), columns=["doc_id", "duplicate_of"])  # noqa: SLF001 - as above
+        return [Owner(doc_id, of) for doc_id, of in zip(found["doc_id"].to_pylist(), found["duplicate_of"].to_pylist(), strict=True)]
+
+    def neighbours(self, chunks: Sequence[Chunk], count: int, always: tuple[Term, ...] = ()) -> list[Neighbours]:
+        """Up to `count` passages before and after each of these in its document, read at once; only those that `always` holds for."""
+        return neighbours(self._dataset, chunks, count, always, self.hidden)
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:
         """The passages of one document in order; none when it is deleted."""
@@ -190,6 +225,7 @@ class Reader:
             if self._live and view.release.embedder != self._log.get(self._live).embedder:
                 self._prepare(view.release)
             self._warm(view)
+            _ = view.tail  # its statistics are read here, not by the first who searches
         with self._lock:
             if events > self.followed:
                 self.followed, self._live = events, live

@@ -24,6 +24,7 @@ class Serving:
         mcp_hosts: names, with the port unless it is the usual one, under which clients reach `/mcp`, beside those of this machine.
         llm_price_input: what a million tokens cost that the language model reads.
         llm_price_output: what a million tokens cost that it writes.
+        reranker: a sentence-transformers CrossEncoder, by name or path, that searches may ask to put their hits in order; empty: none.
     """
 
     search_seconds: float = 10.0
@@ -39,6 +40,7 @@ class Serving:
     llm_price_output: float = 0.0
     batch_questions: bool = True
     cache_mib: int = 32
+    reranker: str = ""
 
 
 def serving(file: Path | None) -> Serving:

@@ -1,24 +1,31 @@
 """A question to the passages that are nearest to it: what the API serves and the evaluations measure."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 from index import filters
 from index.chunks import Chunk
 from index.embedder import Embedder, Vectors
-from index.errors import BadRequest, Conflict
+from index.errors import BadRequest, Conflict, Unavailable
+from index.neighbours import Neighbours
 from index.policy import SearchSettings
-from index.search import Candidate, View, Views
-from tasks.fuse import weighted_min_max
+from index.search import View, Views
+from tasks.explain import Explanation, Parts, explanation, parts_of
+from tasks.place import Mode, Place, place_after, resumed
+from tasks.ranked import DEEPEST, Ranked, Scored, Sought, ranked
+from tasks.rerank import MOST_CANDIDATES, Reranker, reranked
 
-Mode = Literal["hybrid", "vector", "text"]
 MAX_QUERY_CHARACTERS = 8_000
 MAX_K = 1_000
 MIN_CANDIDATES = 100
 ROOM_FOR_ALIASES = 4
+MAX_NEIGHBOURS = 5
+# Rows that are in no index: searches find them, and take longer. Beside an index, and where there is none yet.
+LONG_TAIL = 10_000
+WITHOUT_INDEX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class Query:
 
     `vector` is that of the text, from the release's embedder, where it is known already.
     `nprobes` and `refine_factor` take the place of those of the release; where every search looks at all rows they mean nothing.
+    `rerank` is how many of the best a reranker puts in its own order, `neighbours` how many passages are read before and after each hit.
+    `place` is where the page before ended.
     """
 
     text: str
@@ -40,25 +49,33 @@ class Query:
     refine_factor: int | None = None
     always: Mapping[str, Any] = field(default_factory=dict)
     vector: Vectors | None = field(default=None, compare=False, repr=False)
+    one_per_document: bool = False
+    neighbours: int = 0
+    rerank: int = 0
+    explain: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage and its score; higher is better, and scores of one reply compare with each other only.
 
-    `similarity` is the cosine to the question, where the search by vector found the passage too.
+    `similarity` is the cosine to the question, where the search by vector found the passage too. `around` and `parts` are there when
+    they were asked for.
     """
 
     chunk: Chunk
     score: float
     similarity: float | None = None
+    around: Neighbours | None = None
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The hits, best first, and what they were made from. `timings_ms`: embed, search, total.
+    """The hits, best first, and what they were made from. `timings_ms`: embed, search, total, and rerank where it was done.
 
-    `vector` is that of the question, None in text mode.
+    `vector` is that of the question, None in text mode. `next` is where the next page begins; None when there is none.
     """
 
     release: int
@@ -67,6 +84,8 @@ class Retrieved:
     degraded: tuple[str, ...]
     timings_ms: dict[str, float]
     vector: Vectors | None = field(default=None, compare=False, repr=False)
+    next: Place | None = None
+    explanation: Explanation | None = None
 
     @property
     def best(self) -> float | None:
@@ -74,42 +93,47 @@ class Retrieved:
         return max((hit.similarity for hit in self.hits if hit.similarity is not None), default=None)
 
 
-def retrieve(reader: Views, embedder: Embedder, query: Query) -> Retrieved:
-    """The `k` best passages of one release.
+def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: Reranker | None = None) -> Retrieved:
+    """The `k` best passages of one release, or those that come after `query.place`.
+
+    Without an `embedder`, while its model loads, a hybrid search looks for words alone, and says so; so it does of a `reranker`.
 
     Raises:
-        BadRequest: an empty or oversized query, a bad `k` or an unusable filter.
-        NotFound, Conflict: the release does not exist, was reclaimed, or is older than `min_release`.
-        Unavailable: there is no release yet.
+        BadRequest: an empty or oversized query, a bad `k`, an unusable filter, or a place beyond the last page.
+        NotFound, Conflict: the release does not exist, was reclaimed, or is older than `min_release`; or what was shown is gone.
+        Unavailable: there is no release yet, or a search by vector alone has no model.
     """
     began = perf_counter()
     _check(query)
     view = reader.view(query.release)
-    if query.min_release is not None and view.release.number < query.min_release:
-        raise Conflict(f"release {view.release.number} is served, older than min_release {query.min_release}; try again shortly")
-    if query.mode != "text" and embedder.fingerprint != view.release.embedder:
-        raise Conflict(f"release {view.release.number} was made by the embedder {view.release.embedder}, not by {embedder.fingerprint}")
-    asked = filters.parse(query.filter, view.release.fields) + filters.parse(query.always)
-    # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
-    without_aliases = bool(view.release.aliases) and not asked
-    condition = filters.condition(asked, view.hidden, without_aliases=without_aliases, with_facets=view.has_facets)
-    told_apart = bool(view.release.aliases and (asked or view.hidden))
-    vector = _vector(embedder, query)
+    _check_release(view, embedder, query)
+    mode = _mode(embedder, query)
+    own, always = filters.parse(query.filter, view.release.fields), filters.parse(query.always)
+    vector = query.vector if query.vector is not None or mode == "text" or embedder is None else embedder.embed_query(query.text)
     embedded = perf_counter()
-    depth = max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if told_apart else 1)
-    settings = _settings(view, query)
-    if settings and asked and condition and query.mode != "text" and not query.exact:
-        settings = settings.widened(view.share_of(condition))
-    by_vector = view.by_vector(vector, depth, condition, query.exact, settings) if vector is not None else []
-    by_text = view.by_text(query.text, depth, condition) if query.mode != "vector" else []
+    sought = _sought(view, query, own + always, None if mode == "text" else vector, words=mode != "vector")
+    skipped = query.place.skipped if query.place else 0
+    room = min(query.k, DEEPEST - skipped)
+    found = ranked(view, sought, max(skipped + room, query.rerank))
+    searched = perf_counter()
+    reranks = bool(query.place.reranked if query.place else reranker and query.rerank)
+    first = query.rerank if reranks and skipped < query.rerank else 0
+    order, reread = _reranked(view, reranker, query, found.rows, first)
     done = perf_counter()
+    if query.place:
+        resumed(query.place, order)
+    shown = order[skipped : skipped + room]
+    timings = {"embed": _ms(began, embedded), "search": _ms(embedded, searched)}
+    hits = _hits(view, query, found, shown, always, reread)
     return Retrieved(
         release=view.release.number,
         as_of=view.release.created_at,
-        hits=_best(view, by_vector, by_text, query, told_apart=told_apart),
-        degraded=_degraded(view, query),
-        timings_ms={"embed": _ms(began, embedded), "search": _ms(embedded, done), "total": _ms(began, perf_counter())},
-        vector=vector,
+        hits=hits,
+        degraded=_degraded(view, query, mode, reranker),
+        timings_ms=timings | ({"rerank": _ms(searched, done)} if first else {}) | {"total": _ms(began, perf_counter())},
+        vector=sought.vector,
+        next=place_after(view.release.number, mode, sought, order, skipped + room, reranks, found.is_all),
+        explanation=explanation(mode, view, sought, found, own, first) if query.explain else None,
     )
 
 
@@ -120,12 +144,40 @@ def _check(query: Query) -> None:
         raise BadRequest(f"query has {len(query.text)} characters; at most {MAX_QUERY_CHARACTERS} are taken")
     if not 1 <= query.k <= MAX_K:
         raise BadRequest(f"k must be from 1 to {MAX_K}")
+    if not 0 <= query.neighbours <= MAX_NEIGHBOURS:
+        raise BadRequest(f"neighbours must be from 0 to {MAX_NEIGHBOURS}")
+    if not 0 <= query.rerank <= MOST_CANDIDATES:
+        raise BadRequest(f"rerank must be from 1 to {MOST_CANDIDATES}, or true")
 
 
-def _vector(embedder: Embedder, query: Query) -> Vectors | None:
-    if query.mode == "text":
-        return None
-    return embedder.embed_query(query.text) if query.vector is None else query.vector
+def _check_release(view: View, embedder: Embedder | None, query: Query) -> None:
+    number, made_by = view.release.number, view.release.embedder
+    if query.min_release is not None and number < query.min_release:
+        raise Conflict(f"release {number} is served, older than min_release {query.min_release}; try again shortly")
+    if query.mode != "text" and embedder and embedder.fingerprint != made_by:
+        raise Conflict(f"release {number} was made by the embedder {made_by}, not by {embedder.fingerprint}")
+
+
+def _mode(embedder: Embedder | None, query: Query) -> Mode:
+    """What is searched: as the page before was, and words alone where there is no model."""
+    mode = query.place.mode if query.place else query.mode
+    if embedder or query.vector is not None or mode == "text":
+        return mode
+    if query.mode == "hybrid" and not query.place:
+        return "text"
+    raise Unavailable("the embedding model is still loading", retry_after_s=5)
+
+
+def _sought(view: View, query: Query, terms: tuple[filters.Term, ...], vector: Vectors | None, *, words: bool) -> Sought:
+    aliases, place = bool(view.release.aliases), query.place
+    # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
+    without_aliases, told_apart = aliases and not terms, bool(aliases and (terms or view.hidden))
+    settings = place.settings if place else _settings(view, query)
+    if settings and terms and vector is not None and not query.exact and not place:
+        condition = filters.condition(terms, view.hidden, without_aliases=without_aliases, with_facets=view.has_facets)
+        settings = settings.widened(view.share_of(condition)) if condition else settings
+    depth = place.depth if place else max(query.k, MIN_CANDIDATES) * (ROOM_FOR_ALIASES if told_apart else 1)
+    return Sought(query.text, vector, words, terms, without_aliases, told_apart, query.one_per_document, query.exact, settings, depth)
 
 
 def _settings(view: View, query: Query) -> SearchSettings | None:
@@ -135,31 +187,52 @@ def _settings(view: View, query: Query) -> SearchSettings | None:
     return SearchSettings(query.nprobes or view.settings.nprobes, query.refine_factor or view.settings.refine_factor)
 
 
-def _best(view: View, by_vector: list[Candidate], by_text: list[Candidate], query: Query, *, told_apart: bool) -> tuple[Hit, ...]:
-    """The best `k`; all are read where aliases must be `told_apart`, else only those that are shown."""
-    dense = {candidate.row: candidate.score for candidate in by_vector}
-    sparse = {candidate.row: candidate.score for candidate in by_text}
-    scores = {"hybrid": lambda: weighted_min_max(dense, sparse), "vector": lambda: dense, "text": lambda: sparse}[query.mode]()
-    # Equal scores fall back on the place in the release, so that the same question always gets the same order.
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    shown = ranked if told_apart else ranked[: query.k]
+def _reranked(view: View, reranker: Reranker | None, query: Query, rows: list[Scored], first: int) -> tuple[list[Scored], dict[int, float]]:
+    """The rows with the first of them in the reranker's order, and the scores it gave; those after them never score above."""
+    if not first or not rows:
+        return rows, {}
+    if not reranker:
+        raise Unavailable("the pages before are reranked, and here the reranker is still loading", retry_after_s=5)
+    best = rows[:first]
+    order = reranked(reranker, query.text, view.chunks([row for row, _ in best]))
+    again = [(best[place][0], score) for place, score in order]
+    lowest = again[-1][1]
+    return again + [(row, min(score, lowest)) for row, score in rows[first:]], dict(again)
+
+
+def _hits(
+    view: View, query: Query, found: Ranked, shown: Sequence[Scored], always: tuple[filters.Term, ...], reread: Mapping[int, float]
+) -> tuple[Hit, ...]:
     chunks = view.chunks([row for row, _ in shown])
-    hits = (Hit(chunk, score, dense.get(row)) for chunk, (row, score) in zip(chunks, shown, strict=True))
-    return tuple(without_repeats(hits))[: query.k]
+    hits = [Hit(chunk, score, found.similarity(row)) for chunk, (row, score) in zip(chunks, shown, strict=True)]
+    if query.neighbours:
+        around = view.neighbours(chunks, query.neighbours, always)
+        hits = [replace(hit, around=beside) for hit, beside in zip(hits, around, strict=True)]
+    if query.explain:
+        fused = dict(found.rows)
+        parts = parts_of(found, [(row, fused[row]) for row, _ in shown])
+        given = [replace(each, rerank=reread.get(row)) for each, (row, _) in zip(parts, shown, strict=True)]
+        hits = [replace(hit, parts=each) for hit, each in zip(hits, given, strict=True)]
+    return tuple(hits)
 
 
-def without_repeats(hits: Iterable[Hit]) -> Iterator[Hit]:
-    """The hits without those of documents that say the same as one which was found before."""
-    shown: dict[str, str] = {}
-    for hit in hits:
-        if shown.setdefault(hit.chunk.duplicate_of or hit.chunk.doc_id, hit.chunk.doc_id) == hit.chunk.doc_id:
-            yield hit
-
-
-def _degraded(view: View, query: Query) -> tuple[str, ...]:
-    if query.mode != "vector" and view.release.rows and not view.has_full_text:
-        return ("full text index missing: only vectors were searched",)
-    return ()
+def _degraded(view: View, query: Query, mode: Mode, reranker: Reranker | None) -> tuple[str, ...]:
+    """What the reply lacks, or what makes it slow."""
+    said = []
+    if mode != query.mode and mode == "text":
+        when = "was still loading when the first page was asked for" if query.place else "is still loading"
+        said.append(f"the embedding model {when}: only words were searched")
+    if mode != "vector" and view.release.rows and not view.has_full_text:
+        searched = "only vectors were searched" if mode == "hybrid" else "words can't be searched"
+        said.append(f"full text index missing: {searched}")
+    tail = view.tail
+    if mode != "text" and tail.vectors > (LONG_TAIL if view.vector_index else WITHOUT_INDEX):
+        said.append(f"{tail.vectors:,} passages are not in the vector index yet: they are compared one by one, which is exact and slower")
+    if mode != "vector" and tail.text > LONG_TAIL:
+        said.append(f"{tail.text:,} passages are not in the full text index yet: they are read one by one, which is slower")
+    if query.rerank and not (query.place.reranked if query.place else reranker):
+        said.append("the reranker is still loading: the hits are not reranked")
+    return tuple(said)
 
 
 def _ms(start: float, end: float) -> float:

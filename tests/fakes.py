@@ -110,3 +110,15 @@ def completion(text: str) -> str:
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": "scripted", "choices": [choice]})
+
+
+class WordReranker:
+    """Gives 1 to passages with a word, and 0 to the others."""
+
+    name = "words"
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        return [float(self.word in passage.replace(".", " ").split()) for passage in passages]
