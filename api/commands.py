@@ -100,10 +100,14 @@ def search(
     mode: Literal["hybrid", "vector", "text"] = "hybrid",
     release: Release = None,
     where: Filter = None,
+    one_per_document: Annotated[bool, Parameter(negative="", help="Show only the best passage of each document.")] = False,
+    rerank: Annotated[bool, Parameter(negative="", help="Have the server's reranker put the hits in order.")] = False,
+    explain: Annotated[bool, Parameter(negative="", help="Show what each score is made of.")] = False,
     session: Here,
 ) -> Outcome:
     """Search for the passages nearest to a text."""
-    body: Json = {"query": " ".join(text), "k": k, "mode": mode, "release": release}
+    asked = {"one_per_document": one_per_document, "rerank": rerank, "explain": explain}
+    body: Json = {"query": " ".join(text), "k": k, "mode": mode, "release": release} | {name: True for name, on in asked.items() if on}
     return Outcome(session.client.post("/v1/search", body | filter_of(where)), terminal.hits)
 
 
