@@ -53,4 +53,5 @@ def saw_usage(prompt_tokens: int, completion_tokens: int, price_input: float, pr
 
 def kind_of(reason: str) -> str:
     """The kind of a reason, of which there are a few; the sentences may name anything."""
-    return next((kind for kind in REASONS if reason.startswith(kind)), "other")
+    told = reason.removeprefix("the ").removeprefix("embedding ")
+    return next((kind for kind in REASONS if told.startswith(kind)), "other")
