@@ -227,11 +227,9 @@ def _degraded(view: View, query: Query, mode: Mode, reranker: Reranker | None) -
         said.append(f"full text index missing: {searched}")
     tail = view.tail
     if mode != "text" and tail.vectors > (LONG_TAIL if view.vector_index else WITHOUT_INDEX):
-        said.append(
-            f"tail: {tail.vectors:,} passages are not in the vector index yet: they are compared one by one, which is exact and slower"
-        )
+        said.append(f"tail: {tail.vectors:,} passages are not in the vector index yet: each is compared, which is exact and slower")
     if mode != "vector" and tail.text > LONG_TAIL:
-        said.append(f"tail: {tail.text:,} passages are not in the full text index yet: they are read one by one, which is slower")
+        said.append(f"tail: {tail.text:,} passages are not in the full text index yet: each is read, which is slower")
     if query.rerank and not (query.place.reranked if query.place else reranker):
         said.append("the reranker is still loading: the hits are not reranked")
     return tuple(said)
