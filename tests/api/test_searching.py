@@ -108,7 +108,7 @@ def test_while_the_model_loads_words_are_searched_and_a_search_by_vector_waits(a
         raise Unavailable("the embedding model is still loading", retry_after_s=5)
 
     monkeypatch.setattr(api.platform.models, "of", loading)
-    reply = asked(api)
+    reply = asked(api, query="a stone that nobody asked for before")  # what was found before is remembered
     assert len(reply["hits"]) == 2
     assert reply["degraded"] == ["the embedding model is still loading: only words were searched"]
     assert asked(api, mode="text")["degraded"] == []
