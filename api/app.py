@@ -35,7 +35,7 @@ from api import (
     search,
 )
 from api.admission import Admission
-from api.early_answers import EarlyAnswers
+from api.edge import Bounds, edge
 from api.freshness import Freshness
 from api.keys import Keys
 from api.limits import RateLimits
@@ -145,7 +145,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     return app
 
 
-def served(app: Litestar) -> ASGIApp:
-    """What a server runs: the app behind its admission, watched."""
+def served(app: Litestar, bounds: Bounds | None = None) -> ASGIApp:
+    """What a server runs: the app behind its admission, behind what bounds each request, watched."""
     admitted: ASGIApp = app.state["admission"](app)
-    return Watched(EarlyAnswers(admitted))
+    return Watched(edge(admitted, bounds))

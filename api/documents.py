@@ -132,6 +132,7 @@ async def post_documents(request: Req, platform: NamedDependency[Platform]) -> B
     kind, _ = media_type(request.headers.get("content-type", "application/x-ndjson"))
     if kind == "multipart/form-data":
         return await asyncio.to_thread(_accept_all, platform, await _files(await request.form()), request.auth)
+    intake.check_kind(request.headers.get("content-type"), intake.LINES_KINDS, "application/x-ndjson lines or multipart/form-data files")
     return await asyncio.to_thread(_accept_all, platform, intake.lines_of(await request.body()), request.auth)
 
 

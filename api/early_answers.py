@@ -1,5 +1,6 @@
 """Lets a client read an answer that was given before it had sent everything."""
 
+from asyncio import timeout
 from time import monotonic
 from typing import cast
 
@@ -8,6 +9,7 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope,
 
 MAX_DRAINED = 256 * 1024 * 1024
 MAX_DRAINING_S = 10.0
+TOO_SLOW = 408
 
 
 class EarlyAnswers:
@@ -28,7 +30,8 @@ class EarlyAnswers:
         body = _Body(receive)
 
         async def send_after_body(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
+            # Not after a 408: there is no more patience.
+            if message["type"] == "http.response.start" and message["status"] >= 400 and message["status"] != TOO_SLOW:
                 await body.drain()
             await send(message)
 
@@ -52,5 +55,9 @@ class _Body:
         """Reads and forgets the rest, within limits."""
         size, until = 0, monotonic() + MAX_DRAINING_S
         while not self._ended and size < MAX_DRAINED and monotonic() < until:
-            message = await self.receive()
+            try:
+                async with timeout(until - monotonic()):
+                    message = await self.receive()
+            except TimeoutError:
+                return
             size += len(message.get("body", b"")) if message["type"] == "http.request" else 0

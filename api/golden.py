@@ -29,7 +29,7 @@ from api.golden_contracts import (
     proposal_reply,
     set_reply,
 )
-from api.intake import UNREADABLE
+from api.intake import LINES_KINDS, UNREADABLE, check_kind
 from api.keys import Key, Role
 from api.paging import Cursor, Limit
 from api.platform import Platform
@@ -118,6 +118,7 @@ async def put_golden(
 ) -> GoldenPutReply:
     """Takes NDJSON lines, a question each, by their ids: all of them, or none and the reason with its line."""
     check_name(name)
+    check_kind(request.headers.get("content-type"), LINES_KINDS, NDJSON)
     body = await request.body()
     return await asyncio.to_thread(_put, platform, name, body, request.auth, replace_all)
 

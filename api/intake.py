@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
-from litestar.exceptions import SerializationException
+from litestar.exceptions import HTTPException, SerializationException
 
 from api.replies import Rejection
 from api.requests import BulkDocumentRequest, DocumentRequest
@@ -23,6 +23,10 @@ PREFIX = b"/v1/documents/"
 REPLAY = b"/replay"
 JSON = "application/json"
 UNKNOWN = "application/octet-stream"
+JSON_KINDS = (JSON,)
+LINES_KINDS = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
+# A document of the largest size, as base64 with its metadata.
+MAX_LINE = 72 * 1024 * 1024
 # What decoding JSON raises when it is no JSON, no UTF-8, or nested too deeply.
 UNREADABLE = (msgspec.DecodeError, SerializationException, UnicodeDecodeError, RecursionError)
 
@@ -31,11 +35,18 @@ class JsonRequest(Request[Any, Any, Any]):
     """A request whose unreadable JSON is the caller's fault, whatever is wrong with it."""
 
     async def json(self) -> Any:
-        """The body; raises `BadRequest`."""
+        """The body; raises `BadRequest`, and a 415 when it says that it is something else."""
+        check_kind(self.headers.get("content-type"), JSON_KINDS, "application/json")
         try:
             return await super().json()
         except UNREADABLE as error:
             raise BadRequest(f"the body is not JSON that can be read: {error}") from error
+
+
+def check_kind(content_type: str | None, taken: Collection[str], wanted: str) -> None:
+    """Raises a 415 for a body that says it is of another kind; one that says nothing is taken for what is wanted."""
+    if content_type and media_type(content_type)[0] not in taken:
+        raise HTTPException(f"the body has another Content-Type than is taken here: send {wanted}", status_code=415)
 
 
 def doc_id_of(raw_path: bytes, suffix: bytes = b"") -> str:
@@ -62,6 +73,9 @@ def lines_of(body: bytes) -> Iterator[Draft | Rejection]:
     """The drafts of an NDJSON body, and what is wrong with lines that are none."""
     for number, line in enumerate(body.splitlines(), 1):
         if not line.strip():
+            continue
+        if len(line) > MAX_LINE:
+            yield Rejection(number, f"the line has {len(line)} bytes; at most {MAX_LINE} are taken")
             continue
         try:
             document = msgspec.json.decode(line, type=BulkDocumentRequest)

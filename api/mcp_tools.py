@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from api.answers import answered
+from api.boundaries import shown_to
 from api.keys import Key
 from api.platform import Platform
 from api.releases import release_reply
@@ -87,7 +88,7 @@ def _ask(platform: Platform, key: Key, asked: Ask) -> AnswerReply:
 
 
 def _document(platform: Platform, key: Key, asked: DocumentStatus) -> DocumentReply:
-    return status(platform, check_doc_id(asked.doc_id), key)
+    return shown_to(platform, key, [status(platform, check_doc_id(asked.doc_id), key)])[0]
 
 
 def _releases(platform: Platform, _: Key, asked: Releases) -> ReleasesReply:

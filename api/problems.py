@@ -59,6 +59,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """A disk that is full or gone may be back soon; anything else is our fault. The log has it, the caller gets no stack trace."""
     note_kind(request.scope, error)
+    # The route as it is declared: a path is what somebody typed, and may hold line ends, names and secrets.
     _log.error("%s %s failed", request.method, request.scope.get("path_template"), exc_info=error)
     status, detail = unexpected(error)
     return problem(status, detail, {"Retry-After": "5"} if status == 503 else None)

@@ -10,10 +10,12 @@ from api.asking import asking
 from api.keys import Keys, ensure_admin
 from api.models import Models
 from api.platform import Platform
+from api.protocol import PatientProtocol
 from api.runs import Runs
 from index import logs, telemetry
 from index.embedder import embedder_of
 from index.errors import Misconfigured
+from index.exposure import refusal
 from index.recipe import Recipe
 from index.serving import serving
 from index.settings import Settings
@@ -27,6 +29,8 @@ def main() -> None:
     settings = Settings()
     logs.set_up(settings.log_format)
     send_last_spans = telemetry.start("api", settings)
+    if reason := refusal(settings.host, settings.keys_file, settings.admin_key_file):
+        raise Misconfigured(reason)
     keys = Keys(settings.keys_file)
     ensure_admin(keys, settings.admin_key_file)
     asked = serving(settings.serving)
@@ -40,6 +44,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=PatientProtocol,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         h11_max_incomplete_event_size=64 * 1024,
     )

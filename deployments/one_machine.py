@@ -15,6 +15,7 @@ from deployments.ports import require_free
 from deployments.refusal import CannotStart
 from deployments.screen import Screen
 from deployments.supervisor import Supervisor
+from index.exposure import refusal
 from index.settings import Settings
 
 
@@ -23,6 +24,8 @@ def run() -> int:
     settings = _settings()
     with claimed(settings.home, os.getpid()) as lock:
         _check_ports(settings)
+        if reason := refusal(settings.host, settings.keys_file, settings.admin_key_file):
+            raise CannotStart(reason)
         _mark_first_start(settings)
         screen = Screen()
         asked = asyncio.run(_supervise(settings, lock, screen))

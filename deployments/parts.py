@@ -106,6 +106,8 @@ def _fixed(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
         "PREFECT_API_URL": settings.prefect_url,
         "PREFECT_LOGGING_COLORS": "false",
+        # A page of another site, open in a browser on this machine, must not read or start runs. Prefect lets all by default.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{settings.prefect_port},http://localhost:{settings.prefect_port}",
         "PYTHONUNBUFFERED": "1",  # a log says what happened when it happened
         # Nothing about this installation is sent to anybody.
         "DO_NOT_TRACK": "1",

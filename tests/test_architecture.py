@@ -18,7 +18,7 @@ ARROWS = {
     "evals": ("tasks", "index"),
     "flows": ("evals", "tasks", "index"),
     "api": ("tasks", "index"),
-    "deployments": ("index.settings",),
+    "deployments": ("index.settings", "index.exposure"),
 }
 HOMES = {
     "lancedb": ("index",),

@@ -15,9 +15,11 @@ import httpx
 import uvicorn
 
 from api.app import create_app, served
+from api.edge import Bounds
 from api.keys import Keys, Role, ensure_admin
 from api.models import Models
 from api.platform import Platform
+from api.protocol import patient
 from api.runs import Runs
 from flows.errands import Errands
 from flows.ingest import Drain
@@ -36,6 +38,9 @@ from tests.fakes import HashingEmbedder, TrustingContract
 
 NOWHERE = "http://127.0.0.1:1/api"
 TIMEOUT_S = 30.0
+# Less than what is served with, so that tests of it don't take long; other tests send what they have at once.
+PATIENCE_S = 2.0
+BOUNDS = Bounds(pause_s=PATIENCE_S, begin_s=3 * PATIENCE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,9 @@ class RunningApi:
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
         self.gate = Gate()
-        app = cast(Any, served(self.app))
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, server_header=False))
+        app = cast(Any, served(self.app, BOUNDS))
+        how: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "http": patient(PATIENCE_S)}
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, h11_max_incomplete_event_size=64 * 1024, **how))
         self._serving = Thread(target=self._server.run)
         self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
 

@@ -61,8 +61,9 @@ SEARCHES = [
     search("release 0", {"query": "a", "release": 0}, "release: expected `int` >= 1"),
     search("an unknown release", {"query": "a", "release": 10**9}, "there is no release 1000000000; get /v1/releases", status=404),
     search("a release that is not there yet", {"query": "a", "min_release": 10**9}, "older than min_release", status=409),
-    Bad("a form", "POST", "/v1/search", b"query=a", 400, "not json", {"Content-Type": "application/x-www-form-urlencoded"}),
+    Bad("a form", "POST", "/v1/search", b"query=a", 415, "send application/json", {"Content-Type": "application/x-www-form-urlencoded"}),
 ]
+MANY_PARTS = b"".join(b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nx\r\n' for _ in range(2_000)) + b"--b--\r\n"
 DOCUMENTS = [
     put("no content", {}, "'text' or as 'content_base64', one of the two"),
     put("two contents", {"text": "a", "content_base64": "YQ=="}, "one of the two"),
@@ -92,8 +93,10 @@ DOCUMENTS = [
     Bad("an unknown state", "GET", "/v1/documents?state=lost", None, 400, "invalid enum value 'lost'"),
     Bad("an empty page", "GET", "/v1/documents?limit=0", None, 400, "limit: expected `int` >= 1"),
     Bad("a cursor of somebody else", "GET", "/v1/documents?cursor=***", None, 400, "not one that this api gave"),
-    Bad("an empty bulk request", "POST", "/v1/documents", b"\n\n", 400, "holds no document"),
+    Bad("an empty bulk request", "POST", "/v1/documents", b"\n\n", 400, "holds no document", {"Content-Type": "application/x-ndjson"}),
     Bad("a form without a boundary", "POST", "/v1/documents", b"x", 400, "boundary", {"Content-Type": "multipart/form-data"}),
+    Bad("many parts of a form", "POST", "/v1/documents", MANY_PARTS, 400, "too large", {"Content-Type": "multipart/form-data; boundary=b"}),
+    Bad("lines that say they are a page", "POST", "/v1/documents", b"{}", 415, "x-ndjson lines", {"Content-Type": "text/html"}),
     Bad("a broken form", "POST", "/v1/documents", b"x", 400, "multipart", {"Content-Type": "multipart/form-data; boundary=b"}),
 ]
 OTHERS = [

@@ -1,0 +1,57 @@
+"""HTTP/1.1 over a socket, with an end to the patience with clients that don't send a whole head."""
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# From the connection, or from the first byte of the next request, until the end of the headers.
+HEAD_S = 15.0
+
+
+class PatientProtocol(H11Protocol):
+    """Closes a connection whose request has not a whole head in time: uvicorn's own clock runs only between two requests."""
+
+    head_s = HEAD_S
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent's
+        """A client is there."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Bytes have come, or a reply is complete: whether the head of a request is still to come is looked at anew."""
+        super().handle_events()
+        if self.transport.is_closing() or self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self._head_timer is None and self._has_begun():
+            self._wait_for_head()
+
+    def _has_begun(self) -> bool:
+        return bool(self.conn.trailing_data[0])
+
+    def _wait_for_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.head_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()
+
+
+def patient(head_s: float) -> type[Any]:
+    """The protocol with another patience."""
+    return type("Patient", (PatientProtocol,), {"head_s": head_s})

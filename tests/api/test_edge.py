@@ -1,0 +1,155 @@
+"""Limits of heads and bodies on a real socket, and the headers of replies."""
+
+import json
+import socket
+from time import monotonic
+
+import pytest
+
+from tests.api.running import PATIENCE_S
+
+HEAD = "POST /v1/search HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+
+
+def told(connection):
+    """All that the server says until it hangs up, and the seconds that it took."""
+    began = monotonic()
+    said = b"".join(iter(lambda: connection.recv(65536), b""))
+    return said, monotonic() - began
+
+
+@pytest.fixture
+def connection(api):
+    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as opened:
+        yield opened
+
+
+def test_a_client_that_says_nothing_is_hung_up_on(connection):
+    said, seconds = told(connection)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert PATIENCE_S - 0.5 < seconds < PATIENCE_S + 2
+
+
+def test_a_head_that_drips_in_is_hung_up_on(connection):
+    began, said = monotonic(), b""
+    connection.settimeout(0.1)
+    while not said and monotonic() - began < 20:
+        connection.sendall(b"G")
+        try:
+            said = connection.recv(65536)
+        except TimeoutError:
+            continue
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert monotonic() - began < PATIENCE_S + 3
+
+
+def test_the_second_head_of_a_connection_has_no_more_time_than_the_first(connection):
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(b"GET /health/live HTT")
+    said, seconds = told(connection)
+    assert b"408 " in said
+    assert seconds < PATIENCE_S + 2
+
+
+def test_a_body_that_stops_coming_gets_a_408(api, connection):
+    connection.sendall(HEAD.format(api.admin).encode() + b'Content-Length: 1000\r\n\r\n{"query": "')
+    said, seconds = told(connection)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in said
+    assert b"too slowly" in said or b"not arrive in time" in said
+    assert seconds < PATIENCE_S + 3
+
+
+def test_a_body_that_drips_in_gets_a_408(api, connection):
+    connection.sendall(HEAD.format(api.admin).encode() + b"Content-Length: 100000\r\n\r\n")
+    connection.settimeout(0.2)
+    began, said = monotonic(), b""
+    while not said and monotonic() - began < 20:
+        connection.sendall(b" ")
+        try:
+            said = connection.recv(65536)
+        except TimeoutError:
+            continue
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert 3 * PATIENCE_S - 0.5 < monotonic() - began < 3 * PATIENCE_S + 3
+
+
+def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(own):
+    """A request that has come whole may be worked on for longer than its body might have taken."""
+    began = monotonic()
+    assert own.put("late", "Nobody ingests.", wait=PATIENCE_S * 1.5).status == 202
+    assert monotonic() - began > PATIENCE_S
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "says"),
+    [
+        ("GET /v1/documents?cursor=" + "a" * 20_000 + " HTTP/1.1\r\n", 414, b"at most 16384"),
+        ("GET /health/live HTTP/1.1\r\n" + "".join(f"X-{n}: a\r\n" for n in range(150)), 431, b"at most 100"),
+        ("GET /health/live HTTP/1.1\r\nX: " + "a" * 100_000 + "\r\n", 431, b"at most 65536"),
+        ("GET /" + "a" * 100_000 + " HTTP/1.1\r\n", 414, b"at most 16384"),
+    ],
+    ids=["a long target", "many headers", "a huge header", "a huge target"],
+)
+def test_a_head_that_is_too_large_is_refused(api, connection, head, status, says):
+    connection.sendall(head.encode() + b"Host: here\r\nConnection: close\r\n\r\n")
+    said, _ = told(connection)
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+    assert says in said
+    assert api.get("/health/live", None).status == 200
+
+
+BOMBS = [
+    b"[" * 500_000,
+    b'{"query": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b'{"query": "a", "filter": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
+    b'{"query": "a", "filter": {"metadata.n": ' + b"[" * 60 + b"]" * 60 + b"}}",
+    b'{"query": "a", "k": ' + b"9" * 100_000 + b"}",
+    b'{"query": "a", "filter": {"metadata.n": ' + b"9" * 100_000 + b"}}",
+    b'{"query": "a", "filter": {"metadata.n": 1e400}}',
+    b'{"query": "a", "filter": {"doc_id": {"in": [' + b"1," * 100_000 + b"null]}}}",
+    b'{"query": "a", "k": -0.0}',
+    b"\xff\xfe{\x00",
+    b'{"query": "a", "query": "b", "qu\\u0065ry": 7}',
+]
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb[:40].decode("latin-1") + f" ({len(bomb)})")
+def test_json_that_is_made_to_hurt_is_the_callers_fault_and_quickly_told(api, bomb):
+    began = monotonic()
+    reply = api.post("/v1/search", content=bomb, headers={"Content-Type": "application/json"})
+    assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")
+    assert len(reply.text) < 2_000
+    assert monotonic() - began < 5
+
+
+@pytest.mark.parametrize("path", ["/v1/releases", "/v1/nothing", "/health/live", "/metrics"])
+def test_replies_are_neither_guessed_kept_framed_nor_run(api, path):
+    headers = api.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert "server" not in headers
+
+
+def test_the_page_of_openapi_may_load_from_here_only(api):
+    policy = api.get("/schema", None).headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self' 'unsafe-inline'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:4200"])
+def test_no_other_site_is_let_in_by_default(api, origin):
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    for reply in (api.call("OPTIONS", "/v1/search", key=None, headers=asked), api.call("GET", "/v1/releases", headers={"Origin": origin})):
+        assert not [name for name in reply.headers if name.lower().startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/json", "json"]
+)
+def test_json_under_another_name_is_a_415(api, kind):
+    """What a page of another site can send without asking first is of the first three kinds."""
+    reply = api.post("/v1/search", content=json.dumps({"query": "a"}), headers={"Content-Type": kind})
+    assert (reply.status, "application/json" in reply.detail) == (415, True)
