@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -27,6 +28,9 @@ JSON_KINDS = (JSON,)
 LINES_KINDS = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
 # A document of the largest size, as base64 with its metadata.
 MAX_LINE = 72 * 1024 * 1024
+MAX_DEPTH = 64
+# Strings are stepped over: brackets in them nest nothing.
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 # What decoding JSON raises when it is no JSON, no UTF-8, or nested too deeply.
 UNREADABLE = (msgspec.DecodeError, SerializationException, UnicodeDecodeError, RecursionError)
 
@@ -37,10 +41,22 @@ class JsonRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """The body; raises `BadRequest`, and a 415 when it says that it is something else."""
         check_kind(self.headers.get("content-type"), JSON_KINDS, "application/json")
+        check_depth(await self.body())
         try:
             return await super().json()
         except UNREADABLE as error:
             raise BadRequest(f"the body is not JSON that can be read: {error}") from error
+
+
+def check_depth(body: bytes) -> None:
+    """Raises `BadRequest` for JSON that is nested deeper than anything here is, before something recurses into it."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _BRACKETS.finditer(body):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            raise BadRequest(f"the body is JSON that is nested more than {MAX_DEPTH} deep")
 
 
 def check_kind(content_type: str | None, taken: Collection[str], wanted: str) -> None:
