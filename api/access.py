@@ -19,6 +19,9 @@ ACCESS: dict[str, Access] = {
     "ask": "filtered",
     "get_answer": "own",
     "replay_answer": "own",  # asked again with the filter that the record has
+    "chat_completions": "filtered",
+    "list_models": "harmless",
+    "get_model": "harmless",
     "give_feedback": "own",
     "list_feedback": "whole",  # comments on answers of other keys
     "put_document": "filtered",

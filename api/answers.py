@@ -1,28 +1,28 @@
 """`/v1/answers`: ask, see what an answer was made from, ask it again."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from time import perf_counter
-from typing import Annotated
+from typing import Annotated, cast
 
-from litestar import Request, get, post
+from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, JSONBody
 
+from api.answer_stream import answer_events
+from api.asked import Asked, answer_reply, asked
 from api.auth import requires
 from api.keys import Key
 from api.platform import Platform
-from api.replies import AnswerRecordReply, AnswerReplayReply, AnswerReply, CitationReply, FeedbackReply, PassageReply
+from api.replies import AnswerRecordReply, AnswerReplayReply, AnswerReply, FeedbackReply, PassageReply
 from api.requests import AnswerReplayRequest, AnswerRequest
 from api.search import MAX_BODY
-from api.stage_metrics import saw_answer, saw_search
 from index.answers import AnswerRecord
-from index.errors import BadRequest, NotFound
+from index.errors import NotFound
 from index.feedback import Feedback
-from index.search import Opened
-from tasks.answer import Question, answer
-from tasks.replay import as_json, as_question, difference, record_of
+from tasks.answer import Question
+from tasks.replay import as_json, as_question, difference
 
 Req = Request[None, Key, State]
 
@@ -33,40 +33,36 @@ Req = Request[None, Key, State]
     guards=[requires("reader")],
     summary="Answer a question",
     operation_id="ask",
+    description="Answers from the sources, with quotes that stand there word for word; says so when they hold no answer. With `stream`, "
+    "server-sent events: `sources` (what the answer is made from), `token` (a sentence, sent when its citation was checked) ..., and "
+    "`done` (the same as the reply without `stream`) or `error` (a problem: what was sent until then is no answer).",
     tags=["Answers"],
-    sync_to_thread=True,
     request_max_body_size=MAX_BODY,
 )
-def ask(
+async def ask(
     data: Annotated[AnswerRequest, Body(title="Question")], request: Request[None, Key, State], platform: NamedDependency[Platform]
-) -> AnswerReply:
-    """Answers from the sources, with quotes that stand there word for word; says so when they hold no answer."""
-    if data.stream:
-        raise BadRequest("stream: true is not supported yet; leave it out to get the whole answer at once")
-    return answered(platform, request.auth, data)
+) -> Response[AnswerReply]:
+    """Answers from the sources, whole or as a stream of events."""
+    found = await asked(platform, request.auth, _question(data, request.auth))
+    return cast(Response[AnswerReply], answer_events(found)) if data.stream else Response(await _whole(found))
 
 
 def answered(platform: Platform, key: Key, data: AnswerRequest) -> AnswerReply:
-    """The answer for a key, whichever way it was asked."""
-    view = platform.reader.view(data.release)
-    embedder = platform.models.of(view.release)
-    question = Question(data.question, data.k, dict(data.filter), always=dict(key.filter))
-    generators, began = platform.generators(embedder), perf_counter()
-    made = answer(Opened(view), embedder, generators, question)
-    saw_search(made.retrieved)
-    saw_answer(made, perf_counter() - began, generators[0].name)
-    record = record_of(made, question, view.release, key.id)
-    platform.store.answers.write(record)
-    platform.traffic.saw_answer(question.query, made, record.id, embedder, key.id)
-    return AnswerReply(
-        id=record.id,
-        answer=made.text,
-        citations=[CitationReply(c.n, c.doc_id, c.chunk_id, c.quote, c.span) for c in made.citations],
-        grounded=made.grounded,
-        release=made.retrieved.release,
-        generator=made.generator,
-        degraded=list(made.degraded),
-    )
+    """The answer for a key, whole, for callers in a thread of their own."""
+
+    async def whole() -> AnswerReply:
+        return await _whole(await asked(platform, key, _question(data, key)))
+
+    return asyncio.run(whole())
+
+
+async def _whole(found: Asked) -> AnswerReply:
+    made = await found.answer()
+    return answer_reply(made, (await found.kept(made)).id)
+
+
+def _question(data: AnswerRequest, key: Key) -> Question:
+    return Question(data.question, data.k, dict(data.filter), data.release, dict(key.filter))
 
 
 @get(
@@ -92,18 +88,16 @@ def get_answer(request: Req, platform: NamedDependency[Platform], identifier: Fr
     operation_id="replay_answer",
     description="Asks the question again on the same release, or on the one you name, and says what is otherwise.",
     tags=["Answers"],
-    sync_to_thread=True,
 )
-def replay_answer(
+async def replay_answer(
     request: Req, platform: NamedDependency[Platform], identifier: FromPath[str], data: JSONBody[AnswerReplayRequest | None] = None
 ) -> AnswerReplayReply:
     """Asks the question again on the same release, or on the one you name, and says what is otherwise."""
-    record = readable(platform, request.auth, identifier)
-    question = as_question(record, data.release if data else None)
-    view = platform.reader.view(question.release)
-    embedder = platform.models.of(view.release)
-    again = answer(Opened(view), embedder, platform.generators(embedder), question)
-    found = difference(record, again, dict(platform.store.ledger.buried()))
+    record = await asyncio.to_thread(readable, platform, request.auth, identifier)
+    found = await asked(platform, request.auth, as_question(record, data.release if data else None))
+    again = await found.answer()
+    buried = await asyncio.to_thread(platform.store.ledger.buried)
+    changed = difference(record, again, dict(buried))
     return AnswerReplayReply(
         id=record.id,
         release=again.retrieved.release,
@@ -112,7 +106,7 @@ def replay_answer(
         was_answer=record.answer,
         generator=again.generator,
         was_generator=record.generator,
-        **as_json(found),
+        **as_json(changed),
     )
 
 

@@ -19,8 +19,9 @@ from index.serving import Serving, serving
 from index.settings import Settings
 from index.store import Store
 from tasks.answer import Generator
+from tasks.chat import Endpoint
 from tasks.extract import ExtractiveGenerator
-from tasks.generate import ChatGenerator, Endpoint
+from tasks.generate import ChatGenerator
 from tasks.rerank import CrossEncoderReranker
 
 POLL_S = 0.2
@@ -61,7 +62,8 @@ class Platform:
         self.reranker = RerankerInBackground((lambda: CrossEncoderReranker(named)) if named else None)
         if settings.llm_url and settings.llm_model:
             key = settings.llm_key.get_secret_value() if settings.llm_key else "none"
-            self._chat = ChatGenerator(Endpoint(settings.llm_url, settings.llm_model, key))
+            endpoint = Endpoint(settings.llm_url, settings.llm_model, key)
+            self._chat = ChatGenerator(endpoint, marks=self.serving.unsupported == "mark")
 
     def start(self) -> None:
         """Loads the model and follows the release log, both in threads."""

@@ -34,6 +34,13 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def problem_of(error: Exception) -> Problem:
+    """What an error is, where a reply has begun and only its body can say so."""
+    known = (STATUS.get(type(error), 503), str(error)) if isinstance(error, GroundworkError) else None
+    status, detail = known or unexpected(error)
+    return Problem("about:blank", HTTPStatus(status).phrase, status, detail)
+
+
 def on_groundwork_error(request: Request[Any, Any, Any], error: GroundworkError) -> Response[dict[str, Any]]:
     """Domain errors to their status."""
     note_kind(request.scope, error)

@@ -108,6 +108,26 @@ class AnswerReply(msgspec.Struct):
     release: int
     generator: str
     degraded: list[str]
+    usage: dict[str, int] | None = None
+
+
+class SourceReply(msgspec.Struct):
+    """Passages that follow each other in a document, as a generator gets them; `span` is their place in its text, in characters."""
+
+    n: int
+    doc_id: str
+    chunk_ids: list[str]
+    title: str
+    uri: str | None
+    span: tuple[int, int]
+    text: str
+
+
+class TokenReply(msgspec.Struct):
+    """The next sentence of a streamed answer. Its citation was checked; None where the sentence says that nothing bears it out."""
+
+    text: str
+    citation: CitationReply | None
 
 
 class PassageReply(msgspec.Struct):
@@ -159,6 +179,7 @@ class AnswerRecordReply(msgspec.Struct):
     degraded: list[str]
     passages: list[PassageReply]
     feedback: list[FeedbackReply]
+    usage: dict[str, int] | None = None
 
 
 class AnswerReplayReply(msgspec.Struct):

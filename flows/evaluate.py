@@ -40,8 +40,9 @@ from index.search import Reader
 from index.settings import Settings
 from index.store import Store, open_store
 from tasks.answer import Generator, Question, answer
+from tasks.chat import Endpoint
 from tasks.extract import ExtractiveGenerator
-from tasks.generate import ChatGenerator, Endpoint
+from tasks.generate import ChatGenerator
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -35,6 +35,7 @@ class AnswerRecord:
         always: the filter of that key, applied beside `filter`.
         search: the settings that the release was searched with.
         prompt: what a language model was sent; None where none was asked.
+        usage: the tokens of that model, as its endpoint counts them: prompt_tokens, completion_tokens.
     """
 
     id: str
@@ -55,6 +56,7 @@ class AnswerRecord:
     citations: Sequence[dict[str, Any]]
     degraded: Sequence[str]
     passages: Sequence[Passage] = field(default_factory=tuple)
+    usage: dict[str, int] | None = None
 
 
 def new_id(now: datetime) -> str:

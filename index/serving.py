@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.errors import Misconfigured
 from index.overrides import overridden
+
+UNSUPPORTED = ("drop", "mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Serving:
         llm_price_input: what a million tokens cost that the language model reads.
         llm_price_output: what a million tokens cost that it writes.
         reranker: a sentence-transformers CrossEncoder, by name or path, that searches may ask to put their hits in order; empty: none.
+        context_tokens: of the sources that a language model reads for an answer, as the embedder counts them.
+        unsupported: what becomes of a sentence of a language model that no source bears out: `drop`, or `mark` it as such.
     """
 
     search_seconds: float = 10.0
@@ -41,8 +46,13 @@ class Serving:
     batch_questions: bool = True
     cache_mib: int = 32
     reranker: str = ""
+    context_tokens: int = 3_000
+    unsupported: str = "drop"
 
 
 def serving(file: Path | None) -> Serving:
     """That of a TOML file, and the defaults of what it leaves out; raises `Misconfigured` when it can't be used."""
-    return overridden(Serving, file, "GROUNDWORK_SERVING")
+    found = overridden(Serving, file, "GROUNDWORK_SERVING")
+    if found.unsupported not in UNSUPPORTED:
+        raise Misconfigured(f"GROUNDWORK_SERVING: unsupported = {found.unsupported!r} is not one of {', '.join(UNSUPPORTED)}")
+    return found

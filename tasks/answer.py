@@ -1,21 +1,31 @@
 """A question to an answer with citations that stand in the sources, word for word."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from index.chunks import Chunk
 from index.embedder import Embedder
-from index.errors import GroundworkError
+from index.errors import GroundworkError, Unavailable
 from index.search import Views
+from tasks.context import CONTEXT_TOKENS, fitting
 from tasks.retrieve import Hit, Query, Retrieved, retrieve
 
 DEFAULT_K = 8
 NO_ANSWER = "The sources do not hold an answer to this question."
+ANSWER_S = 60.0
+# Of the time that an answer may take: left for the sentences of the sources when a model is not done.
+RESERVE = 0.1
+LONGEST_RESERVE_S = 2.0
 
 
 class GeneratorFailed(GroundworkError):
     """The generator can't be reached, or what it wrote is not borne out by the sources."""
+
+
+class CutOff(Unavailable):
+    """The generator failed after a part of its answer was given out: that part is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,37 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The next sentence of an answer, as it is shown, with the citation that bears it out; None where it is marked as unsupported."""
+
+    text: str
+    citation: Citation | None = None
+
+
+Say = Callable[[Part], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a language model, as its endpoint counts them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """What a generator makes of the sources; `grounded` False means they hold no answer. `prompt` is what a model was sent."""
+    """What a generator makes of the sources; `grounded` False means they hold no answer. `prompt` is what a model was sent.
+
+    `remarks`: what should be known of it, such as that it was cut off at its longest.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     grounded: bool
     prompt: str | None = None
+    usage: Usage | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Generator(Protocol):
@@ -44,8 +78,8 @@ class Generator(Protocol):
 
     name: str
 
-    def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
-        """An answer from the sources, or `GeneratorFailed`."""
+    async def write(self, question: str, sources: Sequence[Hit], say: Say) -> Draft:
+        """An answer from the sources, of which each part was said as soon as it was checked; or `GeneratorFailed`."""
         ...
 
 
@@ -67,7 +101,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, what made it and from what. `degraded` says what did not work as configured."""
+    """An answer, what made it and from what. `degraded` says what did not work as configured; `usage` is that of a language model."""
 
     text: str
     citations: tuple[Citation, ...]
@@ -76,22 +110,45 @@ class Answer:
     degraded: tuple[str, ...]
     retrieved: Retrieved
     prompt: str | None = None
+    usage: Usage | None = None
 
 
-def answer(reader: Views, embedder: Embedder, generators: Sequence[Generator], question: Question) -> Answer:
-    """The answer of the first generator that succeeds; the last one must not fail.
+def answer(reader: Views, embedder: Embedder, generators: Sequence[Generator], question: Question, seconds: float = ANSWER_S) -> Answer:
+    """The answer of the first generator that succeeds within `seconds`; the last one must not fail. Not for threads with an event loop.
 
     Raises the errors of `retrieve`.
     """
     found = retrieve(reader, embedder, question.query)
-    degraded = list(found.degraded)
+    return asyncio.run(tell(found, generators, question.text, seconds=seconds))
+
+
+async def tell(
+    found: Retrieved,
+    generators: Sequence[Generator],
+    question: str,
+    say: Say | None = None,
+    seconds: float = ANSWER_S,
+    context_tokens: int = CONTEXT_TOKENS,
+) -> Answer:
+    """The answer of the first generator that succeeds within `seconds`, from what was found; `say` gets each part once it is checked.
+
+    What was said is never taken back: where a generator fails after its first part, this raises `CutOff`.
+    """
+    sources = fitting(found.hits, context_tokens)
     *preferred, last = generators
+    telling = _Telling(say)
+    degraded = list(found.degraded)
     for generator in preferred:
         try:
-            return _answer(generator, generator.generate(question.text, found.hits), degraded, found)
-        except GeneratorFailed as failure:
-            degraded.append(f"{generator.name}: {failure}; answered with {last.name} instead")
-    return _answer(last, last.generate(question.text, found.hits), degraded, found)
+            async with asyncio.timeout(max(0.0, seconds - min(LONGEST_RESERVE_S, RESERVE * seconds))):
+                draft = await generator.write(question, sources, telling.say)
+            return await telling.done(generator, draft, degraded, found)
+        except (GeneratorFailed, TimeoutError) as failure:
+            reason = str(failure) or "not done in time"
+            if telling.began:
+                raise CutOff(f"{generator.name}: {reason}, in the middle of an answer: what came of it is not whole") from failure
+            degraded.append(f"{generator.name}: {reason}; answered with {last.name} instead")
+    return await telling.done(last, await last.write(question, sources, telling.say), degraded, found)
 
 
 def cite(n: int, chunk: Chunk, start: int, end: int) -> Citation:
@@ -99,6 +156,22 @@ def cite(n: int, chunk: Chunk, start: int, end: int) -> Citation:
     return Citation(n, chunk.doc_id, chunk.chunk_id, chunk.text[start:end], (chunk.start + start, chunk.start + end))
 
 
-def _answer(generator: Generator, draft: Draft, degraded: Sequence[str], found: Retrieved) -> Answer:
-    text = draft if draft.grounded else replace(draft, text=NO_ANSWER, citations=())
-    return Answer(text.text, text.citations, text.grounded, generator.name, tuple(degraded), found, draft.prompt)
+class _Telling:
+    """What somebody who listens has heard."""
+
+    def __init__(self, say: Say | None) -> None:
+        self._say = say
+        self.began = False
+
+    async def say(self, part: Part) -> None:
+        if self._say:
+            self.began = True
+            await self._say(part)
+
+    async def done(self, generator: Generator, draft: Draft, degraded: Sequence[str], found: Retrieved) -> Answer:
+        """The answer of a draft; that there is none is said too."""
+        if not draft.grounded:
+            draft = replace(draft, text=NO_ANSWER, citations=())
+            await self.say(Part(NO_ANSWER))
+        remarks = (*degraded, *draft.remarks)
+        return Answer(draft.text, draft.citations, draft.grounded, generator.name, remarks, found, draft.prompt, draft.usage)

@@ -1,5 +1,6 @@
 """The extractive generator: the sentences of the sources that best answer, quoted exactly."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from cachetools import LRUCache
 
 from index.chunks import Chunk
 from index.embedder import Embedder, Vectors
-from tasks.answer import Draft, cite
+from tasks.answer import Draft, Part, Say, cite
+from tasks.guards import plain
 from tasks.retrieve import Hit
 
 # Measured on every second golden question of the sample and all its unanswerable ones: the passage's score puts the quoted
@@ -25,7 +27,7 @@ MAX_CANDIDATES = 32
 MIN_WORDS = 4
 MIN_LETTERS = 0.7
 REMEMBERED_SENTENCES = 20_000
-_MARKUP = re.compile(r"[=~^*\-#\"]{4,}|\[!|<\w+[^>]*>|\]\(|```")
+_MARKUP = re.compile(r"[=~^*\-#\"]{4,}|\[!|!\[|<\w+[^>]*>|\]\(|```")
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s|#|\|)")
 
 
@@ -56,6 +58,14 @@ class ExtractiveGenerator:
         self._known: LRUCache[str, Vectors] = LRUCache(REMEMBERED_SENTENCES)
         self._lock = Lock()
 
+    async def write(self, question: str, sources: Sequence[Hit], say: Say) -> Draft:
+        """The same as `generate`, said sentence by sentence."""
+        draft = await asyncio.to_thread(self.generate, question, sources)
+        for citation in draft.citations:
+            text = f"{shown(citation.quote)} [{citation.n}]"
+            await say(Part(text if citation.n == 1 else f" {text}", citation))
+        return draft
+
     def generate(self, question: str, sources: Sequence[Hit]) -> Draft:
         """The best one to three sentences; not grounded when the best is too far from the question."""
         found = _candidates(sources)
@@ -70,7 +80,7 @@ class ExtractiveGenerator:
         best = float(rank.max())
         chosen = _distinct([int(i) for i in np.argsort(-rank, kind="stable") if rank[i] >= best * NEAR_BEST], vectors, candidates)
         citations = tuple(cite(n, candidates[i].chunk, candidates[i].start, candidates[i].end) for n, i in enumerate(chosen, 1))
-        return Draft(" ".join(f"{_plain(citation.quote)} [{citation.n}]" for citation in citations), citations, grounded=True)
+        return Draft(" ".join(f"{shown(citation.quote)} [{citation.n}]" for citation in citations), citations, grounded=True)
 
     def similarity(self, question: str, sources: Sequence[Hit]) -> float:
         """The cosine of the question and the sentence that is most similar to it; -1 where there is no sentence."""
@@ -123,8 +133,9 @@ def _says_something(sentence: str) -> bool:
     return len(sentence.split()) >= MIN_WORDS and dense and not sentence.endswith(":") and not _MARKUP.search(sentence)
 
 
-def _plain(quote: str) -> str:
-    return " ".join(quote.lstrip("-*+> ").split())
+def shown(quote: str) -> str:
+    """A quote as a sentence of an answer."""
+    return plain(quote.lstrip("-*+> "))
 
 
 def _distinct(ranked: Sequence[int], vectors: Vectors, candidates: Sequence[Sentence]) -> list[int]:

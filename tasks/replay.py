@@ -53,6 +53,7 @@ def record_of(made: Answer, question: Question, release: Release, key: str) -> A
         citations=[asdict(citation) for citation in made.citations],
         degraded=list(made.degraded),
         passages=passages_of(made.retrieved.hits),
+        usage=asdict(made.usage) if made.usage else None,
     )
 
 

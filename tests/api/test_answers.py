@@ -47,4 +47,4 @@ def test_when_the_language_model_is_down_the_sources_answer_and_the_reply_says_s
             running.start_ingester().put("brewery", FACT)
             reply = running.post("/v1/answers", {"question": "In southern Zealand stands the Faxe brewery?"}).json
     assert (reply["grounded"], reply["generator"], reply["answer"]) == (True, "extractive", f"{FACT} [1]")
-    assert reply["degraded"] == ["storyteller: the model endpoint failed (APIConnectionError); answered with extractive instead"]
+    assert reply["degraded"] == ["storyteller: the model endpoint failed (ConnectError); answered with extractive instead"]

@@ -102,7 +102,7 @@ DOCUMENTS = [
 OTHERS = [
     Bad("an empty question", "POST", "/v1/answers", {"question": " "}, 400, "query is empty"),
     Bad("no question", "POST", "/v1/answers", {}, 400, "required field `question`"),
-    Bad("streaming an answer", "POST", "/v1/answers", {"question": "a", "stream": True}, 400, "not supported yet"),
+    Bad("an empty question, streamed", "POST", "/v1/answers", {"question": " ", "stream": True}, 400, "query is empty"),
     Bad("an unknown release by its number", "GET", "/v1/releases/99999", None, 404, "there is no release 99999"),
     Bad("release 0 by its number", "GET", "/v1/releases/0", None, 400, "number: expected `int` >= 1"),
     Bad("a release with a name", "GET", "/v1/releases/best", None, 404, "/schema lists"),

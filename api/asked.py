@@ -1,0 +1,92 @@
+"""A question of a key, from opening what is asked to the record of its answer."""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from time import perf_counter
+
+from api import deadlines
+from api.keys import Key
+from api.platform import Platform
+from api.replies import AnswerReply, CitationReply, SourceReply
+from api.stage_metrics import saw_answer, saw_search, saw_usage
+from index.answers import AnswerRecord
+from index.embedder import Embedder
+from index.search import Opened, View
+from tasks.answer import Answer, Citation, Question, Say, tell
+from tasks.context import Source, fitting, sources
+from tasks.replay import record_of
+from tasks.retrieve import Retrieved, retrieve
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and what was found for it."""
+
+    platform: Platform
+    key: Key
+    question: Question
+    view: View
+    embedder: Embedder
+    found: Retrieved
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What the generator gets to read."""
+        return sources(fitting(self.found.hits, self.platform.serving.context_tokens))
+
+    async def answer(self, say: Say | None = None) -> Answer:
+        """The answer, within the time that is left; see `tasks.answer.tell`. A language model keeps no thread busy."""
+        generators = self.platform.generators(self.embedder)
+        serving, left, began = self.platform.serving, deadlines.remaining(), perf_counter()
+        seconds = serving.answer_seconds if left is None else left
+        made = await tell(self.found, generators, self.question.text, say, seconds, serving.context_tokens)
+        saw_search(made.retrieved)
+        saw_answer(made, perf_counter() - began + made.retrieved.timings_ms["total"] / 1000, generators[0].name)
+        if used := made.usage:
+            saw_usage(used.prompt_tokens, used.completion_tokens, serving.llm_price_input, serving.llm_price_output)
+        return made
+
+    async def kept(self, made: Answer) -> AnswerRecord:
+        """The answer's record, written down."""
+        record = record_of(made, self.question, self.view.release, self.key.id)
+        await asyncio.to_thread(self.platform.store.answers.write, record)
+        self.platform.traffic.saw_answer(self.question.query, made, record.id, self.embedder, self.key.id)
+        return record
+
+
+async def asked(platform: Platform, key: Key, question: Question) -> Asked:
+    """Finds what a question is answered from; raises the errors of `retrieve`."""
+    return await asyncio.to_thread(_found, platform, key, question)
+
+
+def _found(platform: Platform, key: Key, question: Question) -> Asked:
+    view = platform.reader.view(question.release)
+    embedder = platform.models.of(view.release)
+    return Asked(platform, key, question, view, embedder, retrieve(Opened(view), embedder, question.query))
+
+
+def answer_reply(made: Answer, identifier: str) -> AnswerReply:
+    """An answer as the wire shows it."""
+    return AnswerReply(
+        id=identifier,
+        answer=made.text,
+        citations=[citation_reply(citation) for citation in made.citations],
+        grounded=made.grounded,
+        release=made.retrieved.release,
+        generator=made.generator,
+        degraded=list(made.degraded),
+        usage=asdict(made.usage) if made.usage else None,
+    )
+
+
+def citation_reply(citation: Citation) -> CitationReply:
+    """A citation as the wire shows it."""
+    return CitationReply(citation.n, citation.doc_id, citation.chunk_id, citation.quote, citation.span)
+
+
+def source_reply(source: Source) -> SourceReply:
+    """A source as the wire shows it."""
+    first = source.chunks[0]
+    return SourceReply(
+        source.n, first.doc_id, [chunk.chunk_id for chunk in source.chunks], source.title, first.uri, source.span, source.text
+    )

@@ -1,0 +1,149 @@
+"""What a model writes, claim by claim, and the evidence for each in the sources (pure)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sentencex
+from rapidfuzz import fuzz, process
+
+from index.chunks import Chunk
+from tasks.answer import Citation, cite
+from tasks.context import Source
+from tasks.extract import sentences
+from tasks.guards import urls
+
+# A claim is borne out when its names and numbers and this share of its content words stand in the evidence.
+MIN_SUPPORT = 0.6
+SAME_WORD = 80
+# Nobody writes such words: keys, encoded text. They must stand in the evidence.
+LONGEST_WORD = 24
+# A stretch without a mark that is longer is no claim, and a claim that is longer is not looked at.
+LONGEST_CLAIM = 2_000
+LONGEST_MARK = 800
+_NEGATION = re.compile(r"\b(?:no|not|never|none|cannot|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
+# A number is one word with its decimals: 5.3 does not stand in "3.5".
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
+_MARK = re.compile(r"\[(\d{1,9})(?::\s*[\"“](.{1,600}?)[\"”])?\]", re.DOTALL)
+_BETWEEN = " \n\t.;,"
+_EDGES = ".,;:!?()[]{}\"'“”‘’"
+
+Mark = tuple[int, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence and the evidence marks that follow it: a source's number, and a quote where there is one."""
+
+    text: str
+    marks: tuple[Mark, ...]
+
+
+class Claims:
+    """Takes what a model writes piece by piece, and gives its claims as soon as they are whole."""
+
+    def __init__(self) -> None:
+        self._waiting = ""
+
+    def feed(self, piece: str) -> list[Claim]:
+        """The claims that are whole with this piece."""
+        self._waiting += piece
+        return list(self._whole(final=False)) if "]" in self._waiting or len(self._waiting) > LONGEST_CLAIM else []
+
+    def rest(self) -> list[Claim]:
+        """The claims in what is left, when nothing more comes."""
+        return list(self._whole(final=True))
+
+    def _whole(self, *, final: bool) -> Iterator[Claim]:
+        while mark := _MARK.search(self._waiting):
+            marks, end = _marks(self._waiting, mark)
+            # More marks may follow, so a claim is whole when the next has begun.
+            if not final and not _begins(self._waiting[end:]):
+                return
+            stretch, self._waiting = self._waiting[: mark.start()], self._waiting[end:]
+            yield from _split(stretch, tuple(marks))
+        if final or len(self._waiting) > LONGEST_CLAIM:
+            stretch, self._waiting = self._waiting, ""
+            yield from _split(stretch, ())
+
+
+def _marks(text: str, first: re.Match[str]) -> tuple[list[Mark], int]:
+    """The marks that stand together, from the first, and where they end."""
+    marks, found, end = [], first, first.end()
+    while found:
+        marks.append((int(found[1]), found[2]))
+        end = found.end()
+        gap = len(text) - len(text[end:].lstrip(_BETWEEN))
+        following = _MARK.match(text, gap)
+        if following is None:
+            break
+        found = following
+    return marks, end
+
+
+def _begins(rest: str) -> bool:
+    """Whether another claim has begun: what may yet be a mark has not."""
+    rest = rest.lstrip(_BETWEEN)
+    return bool(rest) and (rest[0] != "[" or len(rest) > LONGEST_MARK)
+
+
+def _split(stretch: str, marks: tuple[Mark, ...]) -> Iterator[Claim]:
+    """Each sentence by itself: one that is borne out does not carry those before it."""
+    stretch = stretch.lstrip(_BETWEEN)
+    if len(stretch) > LONGEST_CLAIM:
+        return
+    for sentence in sentencex.segment("en", stretch):
+        if text := " ".join(sentence.split()):
+            yield Claim(text, marks)
+
+
+def evidence(claim: Claim, text: str, given: Sequence[Source], n: int) -> Citation | None:
+    """Citation number `n` for `text`, what is shown of a claim: the first of its marks that bears it out; None if none does."""
+    return next((found for mark in claim.marks if (found := _borne_out(text, mark, given, n))), None)
+
+
+def _borne_out(text: str, mark: Mark, given: Sequence[Source], n: int) -> Citation | None:
+    number, quote = mark
+    if not 1 <= number <= len(given):
+        return None
+    found = (_in_chunk(text, quote, chunk, n) for chunk in given[number - 1].chunks)
+    return next((citation for citation in found if citation), None)
+
+
+def _in_chunk(text: str, quote: str | None, chunk: Chunk, n: int) -> Citation | None:
+    if quote and quote.strip():
+        found = re.search(r"\s+".join(re.escape(word) for word in quote.split()), chunk.text)
+        return cite(n, chunk, *found.span()) if found and support(text, chunk.text) >= MIN_SUPPORT else None
+    best = max(sentences(chunk), key=lambda sentence: support(text, sentence.text), default=None)
+    if best is None or support(text, best.text) < MIN_SUPPORT:
+        return None
+    return cite(n, chunk, best.start, best.end)
+
+
+def support(claim: str, passage: str) -> float:
+    """The share of a claim's content words that the passage has too (0 to 1).
+
+    0 if a name, a number, an address or a word that nobody writes is missing from it, or if only the claim denies something.
+    """
+    if not stands(claim, passage) or (_NEGATION.search(claim) and not _NEGATION.search(passage)):
+        return 0.0
+    words = _WORD.findall(claim)
+    there = [word.lower() for word in _WORD.findall(passage)]
+    exact = [word for i, word in enumerate(words) if _is_exact(word, first=i == 0)]
+    if not {word.lower() for word in exact} <= set(there):
+        return 0.0
+    content = [word.lower() for word in words if len(word) > 3 or word in exact]
+    found = [word for word in content if process.extractOne(word, there, scorer=fuzz.ratio, score_cutoff=SAME_WORD)]
+    return len(found) / len(content) if content else 0.0
+
+
+def stands(text: str, passage: str) -> bool:
+    """Whether each address and each word that nobody writes of a text stands in the passage too."""
+    odd = (bare for word in text.split() if len(bare := word.strip(_EDGES)) > LONGEST_WORD)
+    return all(part in passage for part in (*urls(text), *odd))
+
+
+def _is_exact(word: str, *, first: bool) -> bool:
+    """Whether a word means nothing else than itself: a number, a name, a key."""
+    inner = word[1:] != word[1:].lower() or (not first and word[:1].isupper())
+    return inner or "_" in word or any(c.isdigit() for c in word)

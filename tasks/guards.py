@@ -1,0 +1,49 @@
+"""What no answer may carry, whatever a model or a document says (pure)."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+# Invisible: an eye and a word match would read different things.
+_HIDDEN = ("Cf", "Cc", "Co", "Cs", "Cn")
+_IMAGE = re.compile(r"!\[([^\]]*)\](?:\([^)]*\)?|\[[^\]]*\])?")
+_LINK = re.compile(r"\[([^\]]*)\](?:\([^)]*\)?|\[[^\]]*\]|:\s*\S+)")
+_HTML = re.compile(r"</?[a-zA-Z!][^<>]*>?")
+# What looks like a mark of evidence: only marks that were checked may stand in an answer.
+_MARKLIKE = re.compile(r"(?<!\w)[\[［【〔]\s*\^?\s*(?:source\s*)?\d+[^\]］】〕]{0,800}[\]］】〕]", re.IGNORECASE)
+_URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\b(?:data|javascript|mailto):)[^\s<>\"'`]+", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+RUN = 5
+SHORTEST_SECRET = 6
+
+
+def plain(text: str) -> str:
+    """One line without invisible characters, Markdown images and links, HTML, and marks of evidence; what they show stays."""
+    seen = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
+    for pattern, shown in ((_MARKLIKE, " "), (_IMAGE, r"\1"), (_LINK, r"\1"), (_HTML, " ")):
+        seen = pattern.sub(shown, seen)
+    return " ".join(seen.split())
+
+
+def urls(text: str) -> list[str]:
+    """The addresses in a text, without what ends a sentence."""
+    return [found.rstrip(".,;:!?)]}") for found in _URL.findall(text)]
+
+
+class Secrets:
+    """What a model was told or reached with, and must not tell on."""
+
+    def __init__(self, told: str, words: Sequence[str] = ()) -> None:
+        """`told`: instructions, of which no run of words may be repeated; `words`: keys and the like."""
+        self._runs = _runs(told)
+        self._words = [word.lower() for word in words if len(word) >= SHORTEST_SECRET]
+
+    def in_(self, text: str) -> bool:
+        """Whether a text has any of it."""
+        lower = text.lower()
+        return any(word in lower for word in self._words) or not self._runs.isdisjoint(_runs(text))
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = [word.lower() for word in _WORD.findall(text)]
+    return {tuple(words[i : i + RUN]) for i in range(len(words) - RUN + 1)}
