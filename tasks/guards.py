@@ -36,12 +36,16 @@ class Secrets:
     def __init__(self, told: str, words: Sequence[str] = ()) -> None:
         """`told`: instructions, of which no run of words may be repeated; `words`: keys and the like."""
         self._runs = _runs(told)
-        self._words = [word.lower() for word in words if len(word) >= SHORTEST_SECRET]
+        self._words = [_squeezed(word) for word in words if len(word) >= SHORTEST_SECRET]
 
     def in_(self, text: str) -> bool:
-        """Whether a text has any of it."""
-        lower = text.lower()
-        return any(word in lower for word in self._words) or not self._runs.isdisjoint(_runs(text))
+        """Whether a text has any of it; blanks and punctuation in between hide nothing."""
+        squeezed = _squeezed(text)
+        return any(word in squeezed for word in self._words) or not self._runs.isdisjoint(_runs(text))
+
+
+def _squeezed(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
