@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from evals import history
@@ -77,7 +76,7 @@ def gathered(
         days=history.days(store, now, embedder.fingerprint, embedder.dimensions),
         feedback=_feedback(store, now),
         judge=judge,
-        in_corpus=cache(view.has_word),
+        in_corpus=view.has_word,
         alarmed={name: (now - status.since).days for name, status in before.items() if status.state == "alarm" and status.since},
     )
     return Watched(golden, canaries, facts)

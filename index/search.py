@@ -3,7 +3,7 @@
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import RLock
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ from index.shares import Shares
 from index.vector_index import VectorIndex
 
 OPEN_VIEWS = 8
+# Of these a view remembers whether passages have them.
+WORDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,10 @@ class View(Contents):
             if index.name == vector_index.NAME or FACETS in index.field_names:
                 self._dataset.prewarm_index(index.name)
 
-    def has_word(self, word: str) -> bool:
-        """Whether some passage has a word, as searches by text understand words."""
-        return bool(self.by_text(word, 1, None))
+    @cached_property
+    def has_word(self) -> Callable[[str], bool]:
+        """Whether some passage has a word, as searches by text understand words; remembered, for a release does not change."""
+        return lru_cache(WORDS)(lambda word: bool(self.by_text(word, 1, None)))
 
 
 class Views(Protocol):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -130,7 +130,7 @@ class Life:
 
 @dataclass(slots=True)
 class Watch:
-    """Checks, one an hour, and what came of them: how long after its beginning each alarm was raised, and was over."""
+    """Checks and what came of them: how long after its beginning each alarm was raised, and was over."""
 
     life: Life
     began: datetime
@@ -139,9 +139,9 @@ class Watch:
     alarms: dict[str, Status] = field(default_factory=dict)
     scores: list[bool] = field(default_factory=list)
 
-    def hour(self, asked: Sequence[Known]) -> Check:
-        """An hour with its questions, and the check at its end."""
-        self.scores += self.life.ask(asked, 1)
+    def ask(self, asked: Sequence[Known], hours: int = 1) -> Check:
+        """Some hours with their questions, and the check at their end."""
+        self.scores += self.life.ask(asked, hours)
         check = self.life.check()
         hours = (check.at - self.began) / HOUR
         self.raised |= dict.fromkeys(check.opened, hours)
@@ -187,13 +187,18 @@ def lived(life: Life, old: Snapshot, new: Snapshot) -> list[Figure]:
     coming, curious = Watch(life, life.at), _again(rng, news)
     half = QUESTIONS_AN_HOUR // 2
     for _ in range(HOURS):
-        coming.hour(_some(familiar, half) + _some(curious, half))
+        coming.ask(_some(familiar, half) + _some(curious, half))
     missed = [life.finds(known) for known in news]
     life.sweep(old.documents, new.documents)
     familiar = _people(rng, new, life)
     swept = Watch(life, life.at)
-    for _ in range(LATER_DAYS * HOURS):
-        swept.hour(_some(familiar, half) + _some(curious, half))
+    left, is_open = LATER_DAYS * HOURS, True
+    while left:
+        # Each hour until all alarms are over, then each day.
+        span = 1 if is_open else min(left, HOURS)
+        check = swept.ask([*chain.from_iterable(zip(_some(familiar, half * span), _some(curious, half * span), strict=True))], span)
+        is_open = any(each.state == "alarm" for each in check.monitors)
+        left -= span
     _tell(coming, "as new questions came in")
     _tell(swept, "after the sweep")
     base = case.figure("answer found in ten, usual days", float(np.mean(usual)), "share")
