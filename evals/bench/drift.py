@@ -143,9 +143,9 @@ class Watch:
         """Some hours with their questions, and the check at their end."""
         self.scores += self.life.ask(asked, hours)
         check = self.life.check()
-        hours = (check.at - self.began) / HOUR
-        self.raised |= dict.fromkeys(check.opened, hours)
-        self.over |= dict.fromkeys(check.closed, hours)
+        since = (check.at - self.began) / HOUR
+        self.raised |= dict.fromkeys(check.opened, since)
+        self.over |= dict.fromkeys(check.closed, since)
         # The fullest one: the first questions of an alarm have few of its words.
         found = {each.name: each for each in check.monitors if each.state == "alarm" and not each.quiet}
         self.alarms |= {
