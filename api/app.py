@@ -36,7 +36,7 @@ from api import (
     search,
 )
 from api.admission import Admission
-from api.edge import Bounds, edge
+from api.edge import Bounds, cors, edge
 from api.freshness import Freshness
 from api.keys import Keys
 from api.limits import RateLimits
@@ -140,6 +140,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
         openapi_config=openapi.config(),
         signature_namespace={"Platform": Platform, "Keys": Keys, "Runs": Runs, "Freshness": Freshness},
         request_max_body_size=search.MAX_BODY,
+        cors_config=cors(platform.serving.cors_origins),
         logging_config=None,
     )
     app.state["keys"] = keys

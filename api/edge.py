@@ -1,16 +1,19 @@
 """What stands before the app: limits of heads and bodies that hold for every route, and headers that make replies safe."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import cast
 
 import msgspec
+from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from api.early_answers import EarlyAnswers
+from index.errors import Misconfigured
 
 ASSETS = ("/schema",)
 TOO_LARGE = "Request Header Fields Too Large"
@@ -47,6 +50,14 @@ class TooSlow(HTTPException):
     """The body does not come."""
 
     status_code = 408
+
+
+def cors(origins: Sequence[str]) -> CORSConfig | None:
+    """Which pages of other origins a browser lets use the API; raises `Misconfigured` for `*`, which would be all of them."""
+    if any("*" in origin for origin in origins):
+        raise Misconfigured("cors_origins in the file of GROUNDWORK_SERVING: name each origin, such as https://app.example")
+    allowed = ["Authorization", "Content-Type"]
+    return CORSConfig(allow_origins=list(origins), allow_headers=allowed, max_age=600) if origins else None
 
 
 def edge(app: ASGIApp, bounds: Bounds | None = None) -> ASGIApp:

@@ -30,6 +30,7 @@ class Serving:
         reranker: a sentence-transformers CrossEncoder, by name or path, that searches may ask to put their hits in order; empty: none.
         context_tokens: of the sources that a language model reads for an answer, as the embedder counts them.
         unsupported: what becomes of a sentence of a language model that no source bears out: `drop`, or `mark` it as such.
+        cors_origins: pages of these origins may use the API from a browser, such as `https://app.example`; none unless named.
     """
 
     search_seconds: float = 10.0
@@ -48,6 +49,7 @@ class Serving:
     reranker: str = ""
     context_tokens: int = 3_000
     unsupported: str = "drop"
+    cors_origins: tuple[str, ...] = ()
 
 
 def serving(file: Path | None) -> Serving:

@@ -1,5 +1,8 @@
 """The real thing, once from its start to its end: every process, the real model, Prefect with its server."""
 
+from pathlib import Path
+
+import httpx
 import pytest
 
 from tests.proofs.platform import RunningPlatform
@@ -17,6 +20,7 @@ def test_a_day_in_the_life_of_the_platform(tmp_path):
         questions_are_answered_with_quotes(platform)
         what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform)
         the_pages_for_people_are_there(platform)
+        prefect_is_for_this_machine_and_its_own_pages(platform)
         platform.start_run("rollback/rollback", to=2, reason="from the Prefect UI")
         the_burst_is_a_flow_run_with_a_report(platform)
         the_evaluation_has_ended_as_a_flow_run_with_a_report(platform, asked)
@@ -77,6 +81,22 @@ def the_pages_for_people_are_there(platform: RunningPlatform) -> None:
         *("canaries", "capacity", "drift", "evaluate", "evaluate-retrieval", "exam", "maintain", "rebuild", "resume", "rollback", "tune"),
     ]
     platform.until(lambda: sorted(deployment["name"] for deployment in platform.prefect("deployments")) == wanted)
+
+
+def prefect_is_for_this_machine_and_its_own_pages(platform: RunningPlatform) -> None:
+    listening = [address for address, port in listeners() if port == platform.prefect_port]
+    assert listening == ["0100007F"]  # 127.0.0.1
+    url = f"http://127.0.0.1:{platform.prefect_port}"
+    for origin, allowed in (("https://evil.example", None), (url, url)):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        reply = httpx.options(f"{url}/api/deployments/filter", headers=asked, trust_env=False)
+        assert reply.headers.get("access-control-allow-origin") == allowed
+
+
+def listeners() -> list[tuple[str, int]]:
+    """The addresses (as the kernel writes them) and the ports that somebody on this machine listens on."""
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return [(row[1].partition(":")[0], int(row[1].partition(":")[2], 16)) for row in rows if row[3] == "0A"]
 
 
 def the_burst_is_a_flow_run_with_a_report(platform: RunningPlatform) -> None:

@@ -6,7 +6,9 @@ from time import monotonic
 
 import pytest
 
-from tests.api.running import PATIENCE_S
+from api.edge import cors
+from index.errors import Misconfigured
+from tests.api.running import PATIENCE_S, RunningApi
 
 HEAD = "POST /v1/search HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
 
@@ -153,3 +155,19 @@ def test_json_under_another_name_is_a_415(api, kind):
     """What a page of another site can send without asking first is of the first three kinds."""
     reply = api.post("/v1/search", content=json.dumps({"query": "a"}), headers={"Content-Type": kind})
     assert (reply.status, "application/json" in reply.detail) == (415, True)
+
+
+def test_pages_of_the_origins_that_are_named_are_let_in_and_no_others(tmp_path):
+    (tmp_path / "serving.toml").write_text('cors_origins = ["https://app.example"]')
+    with RunningApi(tmp_path, serving=tmp_path / "serving.toml") as api:
+        for origin, allowed in (("https://app.example", "https://app.example"), ("https://evil.example", None)):
+            asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+            assert api.call("OPTIONS", "/v1/search", key=None, headers=asked).headers.get("access-control-allow-origin") == allowed
+            reply = api.call("GET", "/v1/releases", headers={"Origin": origin})
+            assert reply.headers.get("access-control-allow-origin") == allowed
+            assert "access-control-allow-credentials" not in reply.headers
+
+
+def test_all_origins_at_once_can_not_be_named():
+    with pytest.raises(Misconfigured, match="name each origin"):
+        cors(["*"])
