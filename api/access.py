@@ -66,6 +66,7 @@ ACCESS: dict[str, Access] = {
     "list_keys": "whole",
     "rotate_key": "whole",
     "revoke_key": "whole",
+    "health": "open",
     "live": "open",
     "ready": "open",
     "metrics": "harmless",

@@ -40,6 +40,7 @@ from api.edge import Bounds, cors, edge
 from api.freshness import Freshness
 from api.keys import Keys
 from api.limits import RateLimits
+from api.parts_health import PrefectProbe
 from api.platform import Platform
 from api.pools import pools
 from api.quality_metrics import QualityMetrics
@@ -99,6 +100,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     key_routes.rotate_key,
     key_routes.revoke_key,
     mcp_endpoint.mcp,
+    health.health,
     health.live,
     health.ready,
     health.metrics,
@@ -146,6 +148,8 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     app.state["keys"] = keys
     app.state["platform"] = platform
     app.state["monitor"] = monitor
+    app.state["pools"] = threads
+    app.state["prefect_probe"] = PrefectProbe(runs)
     app.state["admission"] = lambda app: Admission(app, threads, RateLimits(platform.serving.requests_per_minute), keys, registry)
     return app
 

@@ -36,11 +36,11 @@ class Asked:
 
     async def answer(self, say: Say | None = None) -> Answer:
         """The answer, within the time that is left; see `tasks.answer.tell`. A language model keeps no thread busy."""
+        saw_search(self.found)
         generators = self.platform.generators(self.embedder)
         serving, left, began = self.platform.serving, deadlines.remaining(), perf_counter()
         seconds = serving.answer_seconds if left is None else left
         made = await tell(self.found, generators, self.question.text, say, seconds, serving.context_tokens)
-        saw_search(made.retrieved)
         saw_answer(made, perf_counter() - began + made.retrieved.timings_ms["total"] / 1000, generators[0].name)
         if used := made.usage:
             saw_usage(used.prompt_tokens, used.completion_tokens, serving.llm_price_input, serving.llm_price_output)

@@ -2,10 +2,10 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from api.auth import loopback_or
 from api.freshness import Freshness
+from api.parts_health import HealthReply, looked_at, overall
 from api.platform import Platform
 from api.problems import problem
 from index.errors import GroundworkError, Unavailable
@@ -28,6 +29,38 @@ FAILURES = (GroundworkError, OSError, RuntimeError, ValueError)
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
+
+
+@get(
+    "/health",
+    summary="Which part is ill",
+    operation_id="health",
+    description="Each part with its state, and where it is not ok, why and what to do. 503 only where nothing can be served.",
+    tags=["Health"],
+    sync_to_thread=True,
+)
+def health(
+    platform: NamedDependency[Platform], monitor: NamedDependency[Freshness], request: Request[Any, Any, Any]
+) -> Response[HealthReply]:
+    """Each part with its state."""
+    found = _checked(platform, SERVING)
+    told = overall(looked_at(platform, monitor, request.app.state["pools"], request.app.state["prefect_probe"], found))
+    if told.status != "down":
+        return Response(told)
+    return Response(told, status_code=503, headers={"Retry-After": "2"})
+
+
+def _checked(platform: Platform, checks: Sequence[tuple[str, Callable[[Platform], object]]]) -> dict[str, str]:
+    """What is wrong with each part, or "ok"; the rest is not looked at once one is down."""
+    parts: dict[str, str] = {}
+    for part, check in checks:
+        try:
+            check(platform)
+        except FAILURES as error:
+            parts[part] = _why(part, error)
+            return parts
+        parts[part] = "ok"
+    return parts
 
 
 @get("/health/ready", summary="Ready?", operation_id="ready", tags=["Health"], sync_to_thread=True)
@@ -114,6 +147,13 @@ def _opened(platform: Platform) -> None:
     platform.store.log.live()
     if not platform.reader.followed:
         raise Unavailable("it is being loaded into memory")
+
+
+SERVING: list[tuple[str, Callable[[Platform], object]]] = [
+    ("index", _opened),
+    ("model", lambda platform: platform.embedder()),
+    ("search", _search),
+]
 
 
 def _indexed(progress: dict[str, int] | None) -> None:

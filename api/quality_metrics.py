@@ -24,6 +24,7 @@ class QualityMetrics(Collector):
         traffic = self._platform.traffic
         yield CounterMetricFamily("groundwork_queries_logged", "Questions that were kept.", value=traffic.logged)
         yield CounterMetricFamily("groundwork_queries_dropped", "Questions that could not be kept.", value=traffic.dropped)
+        yield from self._scores()
         known = {
             "groundwork_searches_without_hits_share": ("Share of the last 1,000 searches that found nothing.", traffic.without_hits),
             "groundwork_answers_not_grounded_share": ("Share of the last 1,000 answers without ground.", traffic.not_grounded),
@@ -32,6 +33,14 @@ class QualityMetrics(Collector):
         for name, (text, value) in known.items():
             if value is not None:
                 yield GaugeMetricFamily(name, text, value=value)
+
+    def _scores(self) -> Iterator[GaugeMetricFamily]:
+        newest = next((each for each in self._platform.store.evaluations.all() if each.state == "completed"), None)
+        score = GaugeMetricFamily("groundwork_evaluation_score", "Scores of the newest completed evaluation.", labels=["metric"])
+        for each in newest.scores if newest else ():
+            if each.value is not None:
+                score.add_metric([each.metric], each.value)
+        yield score
 
     def _useful(self) -> float | None:
         now = datetime.now(UTC)

@@ -7,9 +7,12 @@ from typing import Any
 
 import httpx
 
+from index import spans
 from index.errors import NotFound, Unavailable
 
 TIMEOUT_S = 10.0
+# Where Prefect itself looks for the trace that a run belongs to.
+TRACE_LABEL = "__OTEL_TRACEPARENT"
 # Prefect's state types to ours.
 STATES = {"SCHEDULED": "queued", "PENDING": "queued", "PAUSED": "queued", "RUNNING": "running", "COMPLETED": "completed"}
 
@@ -37,7 +40,9 @@ class Runs:
         found = self._call("GET", f"/deployments/name/{deployment}")
         if found is None:
             raise Unavailable(f"Prefect does not know the deployment {deployment} yet; try again shortly", retry_after_s=5)
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        body: dict[str, Any] = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        if parent := spans.traceparent():
+            body["labels"] = {TRACE_LABEL: parent}
         run = self._call("POST", f"/deployments/{found['id']}/create_flow_run", body)
         if run is None:
             raise Unavailable(f"Prefect could not start {deployment}; try again shortly", retry_after_s=5)
@@ -71,6 +76,13 @@ class Runs:
             self._client.post("/events", json=[body]).raise_for_status()
         except httpx.HTTPError as error:
             raise Unavailable(f"Prefect did not take the event ({type(error).__name__})", 5) from error
+
+    def answers(self) -> bool:
+        """Whether Prefect does, now."""
+        try:
+            return self._client.get("/health").is_success
+        except httpx.HTTPError:
+            return False
 
     def url(self, run_id: str) -> str:
         """Where the Prefect UI shows the run."""

@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Histogram
 
+from index import spans
 from tasks.answer import Answer
 from tasks.retrieve import Retrieved
 
@@ -23,6 +24,15 @@ TOKENS = Counter("groundwork_llm_tokens", "Tokens that the language model read (
 MONEY = Counter("groundwork_llm_cost", "What they cost by the prices of the file of GROUNDWORK_SERVING, in its currency.")
 
 
+# Whether the language model made the last answer that it was asked for; None before the first one.
+_works: list[bool] = []
+
+
+def language_model_works() -> bool | None:
+    """Whether it made the last answer that it was asked for; None before the first one."""
+    return _works[-1] if _works else None
+
+
 def saw_search(found: Retrieved) -> None:
     """Counts a search."""
     # A remembered reply took no time to embed and search: zeros would hide how long that takes.
@@ -30,6 +40,7 @@ def saw_search(found: Retrieved) -> None:
     for stage in stages:
         took_ms = found.timings_ms[stage]
         SEARCHES.labels(stage if stage in STAGES else "other").observe(took_ms / 1000)
+    spans.past({stage: took_ms / 1000 for stage, took_ms in found.timings_ms.items() if stage in STAGES and stage != "total"})
     for reason in {kind_of(each) for each in found.degraded}:
         DEGRADED.labels(reason).inc()
 
@@ -40,6 +51,9 @@ def saw_answer(made: Answer, seconds: float, preferred: str) -> None:
     by = EXTRACTIVE if made.generator == EXTRACTIVE else "llm"
     GENERATIONS.labels(by).observe(generation_s)
     ANSWERS.labels(by, str(made.grounded).lower()).inc()
+    spans.past({"generate": generation_s})
+    if preferred != EXTRACTIVE:
+        _works[:] = [made.generator == preferred]
     if made.generator != preferred:
         DEGRADED.labels("llm").inc()
 

@@ -39,13 +39,15 @@ class Draft:
 class Write:
     """An accepted draft: durable, with its place in the order of all writes.
 
-    `revision` grows with each acceptance on this index (microseconds, never repeated).
+    `revision` grows with each acceptance on this index (microseconds, never repeated). `trace` is the W3C `traceparent` of the
+    request that brought it, where requests are traced.
     """
 
     draft: Draft
     revision: int
     accepted_at: datetime
     lane: Lane = "bulk"
+    trace: str | None = None
 
     @property
     def doc_id(self) -> str:

@@ -20,7 +20,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from index import segments
+from index import segments, spans
 from index.documents import LANES, Draft, Lane, Write
 from index.errors import Unavailable
 from index.pace import Pace
@@ -84,7 +84,8 @@ class Inbox:
         size = sum(len(draft.content) for draft in drafts)
         now = datetime.now(UTC)
         first = self._reserve(len(drafts), now)
-        writes = [Write(draft, first + i, now, lane) for i, draft in enumerate(drafts)]
+        trace = spans.traceparent()
+        writes = [Write(draft, first + i, now, lane, trace) for i, draft in enumerate(drafts)]
         name = segments.file_name(first, len(writes), size)
         segments.write(writes, self._staging / name, self._folder / lane / name)
         when, before = self._counted

@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 import pyarrow as pa
 
-from index import schema
+from index import schema, spans
 from index.documents import Draft, Lane, Write
 from index.errors import Unavailable
 
@@ -69,8 +69,9 @@ def write(writes: Sequence[Write], staged: Path, final: Path) -> None:
     """Makes the file durable: written and synced at `staged`, then renamed; `Unavailable`, and no file, when that can't be done."""
     try:
         with staged.open("wb") as file:
-            with pa.ipc.new_file(file, schema.WRITES) as writer:
-                writer.write_table(_to_arrow(writes))
+            table = _to_arrow(writes)
+            with pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -123,10 +124,13 @@ def _to_arrow(writes: Sequence[Write]) -> pa.Table:
         }
         for write in writes
     ]
-    return pa.Table.from_pylist(rows, schema=schema.WRITES)
+    table = pa.Table.from_pylist(rows, schema=schema.WRITES)
+    trace = next((write.trace for write in writes if write.trace), None)
+    return table.replace_schema_metadata({spans.HEADER: trace}) if trace else table
 
 
 def _from_arrow(table: pa.Table, lane: Lane) -> list[Write]:
+    trace = (table.schema.metadata or {}).get(spans.HEADER.encode())
     return [
         Write(
             Draft(
@@ -142,6 +146,7 @@ def _from_arrow(table: pa.Table, lane: Lane) -> list[Write]:
             row["revision"],
             row["accepted_at"],
             lane,
+            trace.decode() if trace else None,
         )
         for row in table.to_pylist()
     ]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from index import logs, spans
 from index.documents import Write
 from index.errors import BatchFailed, BatchStopped
 from index.releases import Release
@@ -12,6 +13,9 @@ from tasks.plan import halves
 from tasks.prepare import Prepared, Tools, prepare
 from tasks.publish import Publisher
 
+# Requests that a batch's span links to, and documents that a line for people names.
+MOST_LINKS = 32
+NAMED = 3
 _log = logging.getLogger("groundwork.ingester")
 
 
@@ -41,7 +45,23 @@ def run_batch(store: Store, publisher: Publisher, tools: Tools, writes: Sequence
 
     Replaying a batch changes nothing. Errors of the store or the machine pass through: nothing is lost, try again.
     """
-    return _run(store, publisher, tools, writes, None)
+    links = [write.trace for write in writes if write.trace]
+    with spans.span("batch", links=links[:MOST_LINKS], writes=len(writes), doc_ids=tuple(logs.named([write.doc_id for write in writes]))):
+        outcomes = _run(store, publisher, tools, writes, None)
+        if outcomes:
+            spans.note(release=outcomes[-1].release)
+    _tell(outcomes, writes)
+    return outcomes
+
+
+def _tell(outcomes: Sequence[Outcome], writes: Sequence[Write]) -> None:
+    """A line for each release: which documents, and how long it took."""
+    for outcome in outcomes:
+        ids = logs.named([write.doc_id for write in writes])
+        seconds = round(sum(outcome.seconds.values()), 3)
+        facts = {"release": outcome.release, "doc_ids": ids, "quarantined": logs.named(list(outcome.quarantined)), "seconds": seconds}
+        told = ", ".join(ids[:NAMED]) + (f" and {len(writes) - NAMED} more" if len(writes) > NAMED else "")
+        _log.info("release %d in %.2f s: %d documents (%s)", outcome.release, seconds, outcome.documents, told, extra=facts)
 
 
 def isolate(store: Store, publisher: Publisher, tools: Tools, writes: Sequence[Write], reason: str) -> list[Outcome]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
+from index import spans
 from index.arrivals import Arrival, Kind
 from index.chunks import Chunk, ChunkTable, generation_name
 from index.documents import Entry, Write
@@ -53,10 +54,11 @@ class Timings:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Adds the time of the block to a step."""
+        """Adds the time of the block to a step, which is a span of the trace too."""
         began = perf_counter()
         try:
-            yield
+            with spans.span(name):
+                yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
 

@@ -86,7 +86,7 @@ ROUTES = [
     route("POST", "/v1/keys/{identifier}/rotate", "admin", 404, "/v1/keys/unknown/rotate"),
     route("DELETE", "/v1/keys/{identifier}", "admin", 404, "/v1/keys/unknown"),
 ]
-OPEN = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")}
+OPEN = {("GET", "/health"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")}
 RANKS = ("reader", "writer", "admin")
 REFUSED_KEYS = ("no", "wrong", "expired", "revoked", "rotated away")
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from api.models import Models
+from api.parts_health import PartReply, disk, overall
 from api.platform import Platform
 from index.errors import BadRequest, Misconfigured
 from index.recipe import Recipe
@@ -84,3 +85,35 @@ def test_paths_with_ids_do_not_each_get_a_metric(api):
     text = api.get("/metrics").text
     assert "one id" not in text
     assert "one%20id" not in text
+
+
+def test_health_names_each_part_and_is_open_to_everybody(api):
+    reply = api.get("/health", key=None)
+    parts = reply.json["parts"]
+    well = ("index", "model", "search", "ingester", "pools", "language_model")
+    assert (reply.status, [parts[name]["state"] for name in well]) == (200, ["ok"] * len(well))
+    assert set(parts) == {*well, "quarantine", "disk", "prefect"}
+
+
+def test_health_is_503_only_where_nothing_can_be_served_and_tells_no_paths(own):
+    down = own.get("/health", key=None)
+    assert (down.status, down.json["status"], down.json["parts"]["index"]["state"]) == (503, "down", "down")
+    assert down.json["parts"]["index"]["reason"].startswith("no release yet")
+    assert str(own.home) not in down.text
+
+
+def test_a_prefect_that_is_gone_makes_the_platform_degraded_and_nobody_waits_for_it(own):
+    own.start_ingester()
+    own.until(lambda: own.get("/health").json["parts"]["prefect"]["state"] == "degraded")
+    reply = own.get("/health")
+    assert (reply.status, reply.json["status"]) == (200, "degraded")
+
+
+@pytest.mark.parametrize(("free", "state"), [(10 << 30, "ok"), (1 << 30, "degraded"), (100 << 20, "down")])
+def test_a_disk_that_fills_up_is_told_before_it_is_full(free, state):
+    assert disk(free).state == state
+
+
+def test_only_a_part_that_serves_can_take_the_platform_down():
+    assert overall({"index": PartReply("ok"), "disk": PartReply("down")}).status == "degraded"
+    assert overall({"index": PartReply("down"), "disk": PartReply("ok")}).status == "down"
