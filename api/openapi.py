@@ -9,6 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import (
     Components,
+    Example,
     OpenAPIFormat,
     OpenAPIMediaType,
     OpenAPIType,
@@ -76,6 +77,28 @@ class GoldenLines(Operation):
         """Adds the body."""
         example = '{"id": "q1", "question": "Where is the mine?", "passages": [{"doc_id": "a", "quote": "The mine is in Falun."}]}\n'
         self.request_body = _body(**{"application/x-ndjson": Schema(type=OpenAPIType.STRING, examples=[example])})
+
+
+SEARCHES = {
+    "plain": {"query": "Where is copper mined?", "k": 5},
+    "filtered": {"query": "copper", "filter": {"metadata.year": {"gte": 2021, "lt": 2025}, "source": {"in": ["http"]}}},
+    "one_hit_per_document_with_neighbours": {"query": "copper", "one_per_document": True, "neighbours": 1},
+    "next_page": {"query": "copper", "k": 5, "cursor": "`next` of the page before"},
+    "read_your_writes": {"query": "copper", "min_release": 1},
+    "reranked": {"query": "copper", "rerank": 50},
+    "explained": {"query": "copper", "explain": True},
+}
+
+
+@dataclass
+class Search(Operation):
+    """With an example of each thing that a search takes."""
+
+    def __post_init__(self) -> None:
+        """Adds the examples to the body."""
+        if isinstance(self.request_body, RequestBody):
+            for content in self.request_body.content.values():
+                content.examples = {name: Example(summary=name.replace("_", " "), value=value) for name, value in SEARCHES.items()}
 
 
 @dataclass

@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Body
 
+from api import openapi
 from api.auth import requires
 from api.cursors import opened, sealed
 from api.keys import Key
@@ -32,6 +33,7 @@ MAX_BODY = 1024 * 1024
     guards=[requires("reader")],
     summary="Search",
     operation_id="search",
+    operation_class=openapi.Search,
     tags=["Search"],
     sync_to_thread=True,
     request_max_body_size=MAX_BODY,

@@ -142,6 +142,9 @@ def hits(terminal: Terminal, reply: Json) -> None:
         terminal.line()
         terminal.line(f"{n:>2}  {title}" + (f" › {where}" if where and where != title else ""), "bold")
         terminal.line(f"    {hit['score']:.4f}  {hit['doc_id']}", "dim")
+        if parts := hit.get("explain"):
+            told = ", ".join(f"{name} {shown(value)}" for name, value in parts.items() if value is not None)
+            terminal.line(f"    {told}", "dim")
         terminal.paragraph(_beginning(hit["text"]), indent=4)
 
 

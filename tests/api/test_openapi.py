@@ -65,3 +65,11 @@ def test_the_bodies_of_documents_are_described(described):
 def test_keys_are_described_as_bearer_tokens(described):
     assert described["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
     assert described["security"] == [{"key": []}]
+
+
+def test_each_thing_that_a_search_takes_has_an_example_that_the_api_takes(api, described):
+    examples = described["paths"]["/v1/search"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    taken = {name for example in examples.values() for name in example["value"]}
+    assert taken >= {"filter", "cursor", "neighbours", "one_per_document", "rerank", "explain", "min_release"}
+    for name in ("plain", "one_hit_per_document_with_neighbours", "read_your_writes", "explained"):
+        assert api.post("/v1/search", examples[name]["value"]).status == 200

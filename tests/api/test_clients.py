@@ -1,0 +1,20 @@
+"""The retrievers of docs/clients.md are what the document says: they run, as they stand there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
+BLOCKS: dict[str, str] = dict(re.findall(r"^## (LangChain|LlamaIndex)\n\n```python\n(.*?)```", DOCUMENT, re.DOTALL | re.MULTILINE))
+
+
+# Loading LlamaIndex takes seconds.
+@pytest.mark.parametrize("framework", ["LangChain", pytest.param("LlamaIndex", marks=pytest.mark.slow)])
+def test_a_retriever_of_another_framework_finds_what_the_search_finds(api, framework):
+    names: dict[str, Any] = {"url": f"http://127.0.0.1:{api.port}", "key": api.key("reader")}
+    exec(BLOCKS[framework], names)
+    best = names["found"][0]
+    assert (best.page_content if framework == "LangChain" else best.get_content()) == "The great copper mine is in Falun."
+    assert best.metadata["lang"] == "en"
