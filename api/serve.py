@@ -1,9 +1,12 @@
-"""The API process: `python -m api.serve`."""
+"""The API process: `python -m api.serve`. With several workers it starts them and watches over them."""
 
+import asyncio
+import os
 import sys
 from typing import Any, cast
 
 import uvicorn
+from litestar.types import ASGIApp
 
 from api.app import create_app, served
 from api.asking import asking
@@ -12,6 +15,7 @@ from api.models import Models
 from api.platform import Platform
 from api.protocol import PatientProtocol
 from api.runs import Runs
+from api.workers import Workers
 from index import logs, telemetry
 from index.embedder import embedder_of
 from index.errors import Misconfigured
@@ -24,21 +28,37 @@ from index.store import open_store
 STOP_WITHIN_S = 4
 
 
-def main() -> None:
-    """Serves until SIGTERM."""
+def main() -> int:
+    """Serves until SIGTERM; the exit code."""
     settings = Settings()
     logs.set_up(settings.log_format)
-    send_last_spans = telemetry.start("api", settings)
     if reason := refusal(settings.host, settings.keys_file, settings.admin_key_file):
         raise Misconfigured(reason)
-    keys = Keys(settings.keys_file)
-    ensure_admin(keys, settings.admin_key_file)
+    ensure_admin(Keys(settings.keys_file), settings.admin_key_file)
+    pid_file = settings.home / "run" / "api.pid"
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    pid_file.write_text(f"{os.getpid()}\n")
+    if (workers := serving(settings.serving).workers) > 1:
+        listening = uvicorn.Config(cast(Any, None), host=settings.host, port=settings.port, log_config=None).bind_socket()
+        return asyncio.run(Workers(listening, workers, (sys.executable, "-m", "api.worker")).run())
+    send_last_spans = telemetry.start("api", settings)
+    uvicorn.Server(config(served(create_app(*opened(settings))), settings)).run()
+    send_last_spans()
+    return 0
+
+
+def opened(settings: Settings) -> tuple[Platform, Keys, Runs]:
+    """What an app is made over: the real things."""
     asked = serving(settings.serving)
     models = Models(lambda recipe: asking(embedder_of(recipe, settings), recipe, asked), Recipe(settings.embedder, settings.embedder_url))
     platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), models)
-    runs = Runs(settings.prefect_url, settings.prefect_ui)
-    uvicorn.run(
-        cast(Any, served(create_app(platform, keys, runs))),
+    return platform, Keys(settings.keys_file), Runs(settings.prefect_url, settings.prefect_ui)
+
+
+def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How the server treats connections."""
+    return uvicorn.Config(
+        cast(Any, app),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -48,11 +68,10 @@ def main() -> None:
         timeout_graceful_shutdown=STOP_WITHIN_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    send_last_spans()
 
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except Misconfigured as error:
         sys.exit(str(error))

@@ -1,0 +1,49 @@
+"""One of several API processes: `python -m api.worker SOCKET READY LIFE [--when-ready]`, started by `api.workers`.
+
+The three are descriptors that it inherits: the socket that all workers accept connections from; a pipe that it writes a byte to once it
+accepts them; and one that ends when the process that started it does.
+"""
+
+import socket
+import sys
+
+from api.app import create_app, served
+from api.platform import Platform
+from api.serve import config, opened
+from api.worker_server import WhenReady, Worker
+from index import logs, telemetry
+from index.errors import GroundworkError, Misconfigured
+from index.search import Opened
+from index.settings import Settings
+from tasks.retrieve import Query, retrieve
+
+
+def can_search(platform: Platform) -> bool:
+    """Whether a search on the live release has just worked."""
+    try:
+        view = platform.reader.view()
+        retrieve(Opened(view), platform.models.of(view.release), Query("is the search working?", k=1))
+    except (GroundworkError, OSError, RuntimeError, ValueError):  # what LanceDB raises while a table is being changed
+        return False
+    return bool(platform.reader.followed)
+
+
+def main(listening: int, ready: int, life: int, *, when_ready: bool) -> None:
+    """Serves until SIGTERM, until it has retired, or until nobody watches over it."""
+    settings = Settings()
+    logs.set_up(settings.log_format)
+    send_last_spans = telemetry.start("api", settings)
+    platform, keys, runs = opened(settings)
+    app = served(create_app(platform, keys, runs))
+    if when_ready:
+        app = WhenReady(app, lambda: can_search(platform))
+    worker = Worker(config(app, settings), platform.serving.answer_seconds, ready, life)
+    worker.run([socket.socket(fileno=listening)])
+    send_last_spans()
+
+
+if __name__ == "__main__":
+    try:
+        main(*map(int, sys.argv[1:4]), when_ready="--when-ready" in sys.argv)
+    except Misconfigured as error:
+        sys.exit(str(error))
