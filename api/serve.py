@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from typing import Any, cast
 
 import uvicorn
@@ -42,7 +43,8 @@ def main() -> int:
         listening = uvicorn.Config(cast(Any, None), host=settings.host, port=settings.port, log_config=None).bind_socket()
         return asyncio.run(Workers(listening, workers, (sys.executable, "-m", "api.worker")).run())
     send_last_spans = telemetry.start("api", settings)
-    uvicorn.Server(config(served(create_app(*opened(settings))), settings)).run()
+    with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and passes it on
+        uvicorn.Server(config(served(create_app(*opened(settings))), settings)).run()
     send_last_spans()
     return 0
 

@@ -6,6 +6,7 @@ accepts them; and one that ends when the process that started it does.
 
 import socket
 import sys
+from contextlib import suppress
 
 from api.app import create_app, served
 from api.platform import Platform
@@ -38,7 +39,8 @@ def main(listening: int, ready: int, life: int, *, when_ready: bool) -> None:
     if when_ready:
         app = WhenReady(app, lambda: can_search(platform))
     worker = Worker(config(app, settings), platform.serving.answer_seconds, ready, life)
-    worker.run([socket.socket(fileno=listening)])
+    with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and passes it on
+        worker.run([socket.socket(fileno=listening)])
     send_last_spans()
 
 
