@@ -27,6 +27,7 @@ from evals.evaluate import evaluate as evaluate_release
 from evals.judge import Judge
 from evals.prove import prove
 from evals.ranking import NDCG
+from flows import abandoned
 from flows.drift_check import check_drift
 from flows.quality_pictures import draw_quality
 from index.embedder import Embedder, embedder_for
@@ -114,6 +115,17 @@ def record_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -
     EvaluationProgress(store.folder).clear(str(flow_run.id))
 
 
+def record_crash(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Has an evaluation go on whose process was killed; one that had not begun is stored as failed."""
+    settings = Settings()
+    store = open_store(settings.index, settings.home)
+    step = EvaluationProgress(store.folder).read(str(flow_run.id))
+    if step is None:
+        record_failure(flow, flow_run, state)
+    else:
+        abandoned.resume(store, step, settings.prefect_url)
+
+
 def failed(identifier: str, asked: dict[str, Any], started_at: datetime | None, message: str | None, live: int) -> Evaluation:
     """The record of an evaluation that did not get to its end; `message` is of the run's last state."""
     now = datetime.now(UTC)
@@ -135,7 +147,7 @@ def failed(identifier: str, asked: dict[str, Any], started_at: datetime | None, 
     log_prints=True,
     persist_result=False,
     on_failure=[record_failure],
-    on_crashed=[record_failure],
+    on_crashed=[record_crash],
     on_cancellation=[record_failure],
 )
 def evaluate(
@@ -151,15 +163,16 @@ def evaluate(
     settings = Settings()
     store = open_store(settings.index, settings.home)
     reader = store.reader()
-    number = reader.view(release).release.number
+    started = EvaluationStep(str(current_run.id), reader.view(release).release.number, dataset, datetime.now(UTC).isoformat())
+    begun = abandoned.begun(store, started, asked=release is not None)
+    number = begun.release
     store.log.keep(number, datetime.now(UTC) + LONGEST, "evaluate")
-    request = Request(str(current_run.id), number, dataset, sample, part, minutes, store.golden)
+    request = Request(begun.evaluation, number, dataset, sample, part, minutes, store.golden)
     # A wrong name or size fails here, before the model is loaded.
     questions = sample_of(as_golden(store.canaries.all()), sample) if dataset == CANARIES else questions_of(request)
     if not again and (before := measured_before(store.evaluations, number, dataset, questions)):
         return Completed(name=SKIPPED, message=f"Release {number} was measured on these questions already, by evaluation {before.id}.")
     print(f"evaluating release {number} on the golden set {dataset!r}")
-    begun = EvaluationStep(request.id, number, dataset, datetime.now(UTC).isoformat())
     told = EvaluationProgress(store.folder)
     with told.begin(begun):
         embedder = as_task_run(load_embedder, store.log.get(number))

@@ -11,7 +11,7 @@ from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
-from flows.abandoned import end_abandoned
+from flows.abandoned import resume_abandoned
 from flows.alarms import ensure_automations
 from flows.canaries import canaries
 from flows.capacity import capacity
@@ -154,7 +154,7 @@ def main() -> None:
     logs.set_up(settings.log_format)
     index_policy(settings.index_policy)  # says at the start what is wrong with it, not in the first maintenance
     wait_for_server(settings.prefect_url)
-    end_abandoned(open_store(settings.index, settings.home))
+    resume_abandoned(open_store(settings.index, settings.home), settings.prefect_url)
     ensure_automations()
     serve(*deployments(settings), pause_on_shutdown=False, print_starting_message=False)
 

@@ -48,7 +48,10 @@ class RebuildProgress:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStep:
-    """So many questions `done` `of` all are through `step` of an evaluation; `at` is when it was said."""
+    """So many questions `done` `of` all are through `step` of an evaluation; `at` is when it was said.
+
+    `attempt`: it was begun so many times.
+    """
 
     evaluation: str
     release: int
@@ -58,6 +61,7 @@ class EvaluationStep:
     done: int = 0
     of: int = 0
     at: str = ""
+    attempt: int = 1
 
 
 class EvaluationProgress:

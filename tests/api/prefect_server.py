@@ -37,6 +37,12 @@ class FakePrefect(ThreadingHTTPServer):
         """Moves a run on."""
         self.runs[run_id]["state"] = {"type": state, "message": message, "name": name or state.title()}
 
+    def moved(self, run_id: str, state: dict[str, Any]) -> dict[str, Any] | None:
+        """The run in its new state; None where there is none."""
+        if run_id in self.runs:
+            self.runs[run_id]["state"] = state
+        return self.runs.get(run_id)
+
     def start(self, asked: dict[str, Any]) -> dict[str, Any]:
         """A new run, as scheduled."""
         run = {"id": str(uuid.uuid4()), "state": {"type": "SCHEDULED", "message": None}, "parameters": asked["parameters"]}
@@ -62,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/api/events":
             self.server.events += asked
             return self._send(204, {})
+        if self.path.endswith("/set_state"):
+            return self._found(self.server.moved(self.path.split("/")[-2], asked["state"]))
         return self._found(self.server.start(asked) if self.path == "/api/deployments/d1/create_flow_run" else None)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the library has chosen
