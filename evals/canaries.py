@@ -71,7 +71,7 @@ def make(chunks: Sequence[Chunk], made_at: datetime, release: int, known: Collec
     documents = sorted(by_document, key=place_of)
     for each in zip_longest(*(by_document[doc_id] for doc_id in documents)):
         drafts = (corpus.draft(chunk) for chunk in each if chunk)
-        yield from (_canary(draft, made_at, release) for draft in drafts if draft)
+        yield from (canary_of(draft, made_at, release) for draft in drafts if draft)
 
 
 def place_of(doc_id: str) -> str:
@@ -104,9 +104,13 @@ class Corpus:
         dense = letters >= MIN_LETTERS * sum(map(len, words))
         return chunk.duplicate_of is None and self._hashes[chunk.text_hash] == 1 and len(words) >= MIN_WORDS and dense
 
+    def quotes(self, chunk: Chunk) -> list[str]:
+        """The sentences of a passage that stand in no other."""
+        return [quote for sentence in sentences(chunk) if self._is_quotable(quote := _plain(sentence.text))]
+
     def draft(self, chunk: Chunk) -> Draft | None:
         """A question about a passage; None where none can be asked."""
-        quotes = [quote for sentence in sentences(chunk) if self._is_quotable(quote := _plain(sentence.text))]
+        quotes = self.quotes(chunk)
         if not quotes:
             return None
         # Definitions and headings are few; which of the others comes first is up to the passage.
@@ -183,7 +187,8 @@ def _about(heading: str, title: str) -> str:
     return f"What does {title} say about {topic}?" if title else f"What is there to know about {topic}?"
 
 
-def _canary(draft: Draft, made_at: datetime, release: int) -> Canary:
+def canary_of(draft: Draft, made_at: datetime, release: int) -> Canary:
+    """A canary that was not asked yet."""
     digest = hashlib.sha256(f"{draft.chunk.text_hash}\n{draft.kind}\n{draft.question}".encode()).hexdigest()
     return Canary(
         id=digest[:16],

@@ -124,7 +124,8 @@ def refresh(
     before = [*table.all(), *table.refused()]
     gone = [canary.id for canary in before if not _stands(view, canary, passages)]
     table.drop(gone)
-    kept = [canary for canary in before if canary.id not in set(gone)]
+    # Those that a language model phrased come on top, and take no passage from the others.
+    kept = [canary for canary in before if canary.id not in set(gone) and canary.kind != "phrased"]
     missing = COUNT - sum(canary.birth_rank > 0 for canary in kept)
     made: list[Canary] = []
     if missing > 0:

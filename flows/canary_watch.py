@@ -74,7 +74,7 @@ class CanaryWatch:
             return None
         embedder = self.embedder_of(view.release)
         canaries = self.store.canaries.all()
-        if self._is_refresh_due(view, len(canaries)):
+        if self._is_refresh_due(view, sum(canary.kind != "phrased" for canary in canaries)):
             self._refresh(view, embedder)
             canaries = self.store.canaries.all()
         left = self._left(view, canaries)

@@ -38,6 +38,7 @@ TUNE_AT = "30 3 * * *"
 FORECAST_AT = "30 4 * * *"
 WATCH_AT = "40 * * * *"
 EXAMINE_AT = "30 1 * * 0"
+PHRASE_AT = "50 */6 * * *"
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -108,6 +109,8 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
         _deployment(
             canaries,
             name="canaries",
+            # The ingester asks them; this lets the language model phrase some more.
+            schedule=Cron(PHRASE_AT) if settings.llm_url and settings.llm_model else None,
             tags=["quality"],
             description="Asks self-made questions on a release; the ingester asks them every five minutes on what is live.",
         ),

@@ -11,7 +11,7 @@ from index import schema
 from index.diary import Diary
 from index.tables import one_of
 
-Kind = Literal["heading", "definition", "terms", "sentence"]
+Kind = Literal["heading", "definition", "terms", "sentence", "phrased"]
 RUNS_KEPT = timedelta(days=90)
 MOST_RUNS = 10_000
 
@@ -21,6 +21,7 @@ class Canary:
     """A question whose answer is known: the passage of the document that holds the quote. No human judged it.
 
     Attributes:
+        kind: what the question was made from; "phrased": a language model wrote it.
         text_hash: of the passage that it was made from.
         birth_rank: the reciprocal rank of the passage on the release that it was made on; 0: not found, so it is not asked again.
         birth_release: that release.

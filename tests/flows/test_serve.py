@@ -59,6 +59,12 @@ def test_the_sample_is_swept_hourly_and_folders_every_five_minutes(tmp_path):
     assert found["rollback/rollback"].schedules == []
 
 
+def test_canaries_are_phrased_four_times_a_day_where_there_is_a_language_model(tmp_path):
+    assert deployments(tmp_path)["canaries/canaries"].schedules == []
+    with_model = deployments(tmp_path, llm_url="http://localhost/v1", llm_model="small")["canaries/canaries"]
+    assert [schedule.schedule.cron for schedule in with_model.schedules] == ["50 */6 * * *"]
+
+
 def test_each_source_has_its_own_schedule_and_shows_where_it_is_without_credentials(tmp_path):
     found = deployments(tmp_path, sources="s3://bucket/papers#every=1h,git+https://me:secret@host/wiki.git@v2#every=1d")
     papers, wiki = found["sweep/sweep-papers"], found["sweep/sweep-wiki"]
