@@ -1,5 +1,7 @@
 """The parts' log files: appended to, and put aside when they have grown large."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,18 @@ def opened(path: Path) -> Iterator[int]:
         yield log.fileno()
 
 
+def keep_small(path: Path) -> None:
+    """Puts aside what a part that goes on has written, when it is large; a line that comes at that moment may be lost.
+
+    The part has the file open and only appends: what it has open is emptied, and a copy is kept.
+    """
+    if not _is_large(path):
+        return
+    _make_room(path)
+    shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+    os.truncate(path, 0)
+
+
 def last_lines(path: Path, lines: int = 15) -> list[str]:
     """The end of a log; nothing when there is none."""
     if not path.is_file():
@@ -29,10 +43,18 @@ def last_lines(path: Path, lines: int = 15) -> list[str]:
 
 def _rotate(path: Path) -> None:
     """`x.log` becomes `x.log.1` when it is large, and so on; the oldest goes."""
-    if not path.is_file() or path.stat().st_size < _LARGE:
-        return
+    if _is_large(path):
+        _make_room(path)
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def _is_large(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size >= _LARGE
+
+
+def _make_room(path: Path) -> None:
+    """For a new `x.log.1`."""
     for number in range(_KEPT - 1, 0, -1):
         older = path.with_name(f"{path.name}.{number}")
         if older.is_file():
             older.replace(path.with_name(f"{path.name}.{number + 1}"))
-    path.replace(path.with_name(f"{path.name}.1"))

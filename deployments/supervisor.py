@@ -47,11 +47,12 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a stop waits, in seconds: for those that stop first, for all, and between two looks whether a part is up."""
+    """How long a stop waits, in seconds: for those that stop first, for all; and between two looks whether a part is up, or its log large."""
 
     first_s: float = 3.5
     all_s: float = 6.0
     look_s: float = 0.2
+    trim_s: float = 60.0
 
 
 class Supervisor:
@@ -119,7 +120,7 @@ class Supervisor:
             wait_s = self._policy.wait_after(lives)
             if wait_s is None:
                 self._gave_up = True
-                self._listener.gave_up(part, how, logs.last_lines(self._log_folder / f"{part.name}.log"))
+                self._listener.gave_up(part, how, logs.last_lines(self._log(part)))
                 self._stop.set()
                 return
             self._listener.died(part, how, wait_s)
@@ -129,10 +130,11 @@ class Supervisor:
         began = monotonic()
         process = self._running[part] = await self._start(part)
         watcher = asyncio.create_task(self._watch(part, Start(process.pid, datetime.now(UTC)), again=again))
+        trimmer = asyncio.create_task(self._trim(part))
         try:
             code = await process.wait()
         finally:
-            await _cancel([watcher])
+            await _cancel([watcher, trimmer])
         life = Life(monotonic() - began, came_up=part in self._up)
         del self._running[part]
         self._up.discard(part)
@@ -143,7 +145,7 @@ class Supervisor:
     async def _start(self, part: Part) -> asyncio.subprocess.Process:
         leash = (sys.executable, "-I", "-S", _LEASH, str(os.getpid()), str(part.nice))
         environment = dict(self._environment) | {strays.MARK: strays.mark(self.id, part.name)}
-        with logs.opened(self._log_folder / f"{part.name}.log") as log:
+        with logs.opened(self._log(part)) as log:
             return await _spawn((*leash, *part.command), environment, log)
 
     async def _guard(self) -> asyncio.subprocess.Process:
@@ -158,6 +160,15 @@ class Supervisor:
         self._listener.up(part, monotonic() - began, again=again)
         if len(self._up) == len(self._parts):
             self._all_up.set()
+
+    async def _trim(self, part: Part) -> None:
+        while True:
+            await asyncio.sleep(self._patience.trim_s)
+            with suppress(OSError):  # a full disk, say: the part itself must go on
+                await asyncio.to_thread(logs.keep_small, self._log(part))
+
+    def _log(self, part: Part) -> Path:
+        return self._log_folder / f"{part.name}.log"
 
     async def _stop_all(self, guard: asyncio.subprocess.Process) -> None:
         began = monotonic()
