@@ -47,7 +47,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a stop waits, in seconds: for those that stop first, for all; and between two looks whether a part is up, or its log large."""
+    """How long a stop waits, in seconds: for those that stop first, for all; and between two looks whether a part is up, or a log large."""
 
     first_s: float = 3.5
     all_s: float = 6.0
