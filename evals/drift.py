@@ -1,29 +1,19 @@
-"""Whether retrieval got worse, and whether people ask otherwise than before, told from chance (pure)."""
+"""What a monitor says and by which rule, and whether known questions or shares fell, told from chance (pure)."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from scipy.spatial.distance import cdist
 
 from evals.intervals import Interval, mean_interval
 
 State = Literal["ok", "alarm", "unmeasured"]
-Side = Literal["high", "low"]
 Numbers = npt.NDArray[np.float64]
-WEEK = 7
 BATCH = 500  # resamples at once: memory stays bounded
-# Of the questions of a day: energy distances take the square of it.
-COMPARED = 200
-# Directions of most variance among the vectors of a time; more are mostly noise where there are a hundred questions a day.
-DIRECTIONS = 20
-# The share of all differences that is between two days rather than within them: less is of no use to anybody.
-STRANGE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ class Rule:
     """
 
     false_alarms: float = 1.0
-    monitors: int = 13
+    monitors: int = 16
     matters: float = 0.05
     questions: int = 30
     days: int = 7
@@ -152,131 +142,6 @@ def sign_flip(deltas: Numbers, rule: Rule) -> float:
         rng=np.random.default_rng(rule.seed),
     )
     return float(found.pvalue)
-
-
-def unusual(
-    name: str, today: float, days: Sequence[float], side: Side, rule: Rule, matters: float, what: str, of: Sequence[int] | None = None
-) -> Reading:
-    """Whether the value of a day is out of what the days before let expect.
-
-    A prediction interval (Hahn and Meeker, Statistical Intervals, 1991): days differ by more than the chance of their questions,
-    and by the day of the week where there are three weeks to know it from.
-
-    Args:
-        name: of the monitor.
-        today: the value of the newest day.
-        days: those of the days before, in their order, without gaps; nan where nothing was measured.
-        side: on which side a value is bad.
-        rule: how sure it must be.
-        matters: the least change that matters, in the unit of the values.
-        what: the values are, for people.
-        of: where the values are shares of questions, of how many, today last: few may be many times their usual share by chance.
-    """
-    known = sum(not math.isnan(value) for value in days)
-    if math.isnan(today):
-        return unmeasured(name, f"too little was asked today to tell {what}")
-    if known < rule.days:
-        return unmeasured(name, f"{known} days are known, {rule.days} are needed to tell an unusual one")
-    expected, spread, freedom = _expectation(np.asarray(days, np.float64))
-    effect = today - expected
-    limit = float(stats.t.ppf(1 - rule.level, freedom)) * spread
-    reach = float(stats.t.ppf(0.975, freedom)) * spread
-    beyond = effect if side == "high" else -effect
-    p = float(stats.t.sf(beyond / spread, freedom)) if spread else float(beyond <= 0)
-    if of is not None:
-        chance = _predicted(days, of)
-        limit = max(limit, float(chance.isf(rule.level)) / of[-1] - expected)
-        p = max(p, float(chance.sf(round(today * of[-1]) - 1)))
-    alarm = beyond > limit and beyond >= matters
-    bound = max(limit, matters)
-    told = f"{what}: {today:.3f}, expected {expected:.3f}, usual {'up to' if side == 'high' else 'down to'} "
-    told += f"{expected + bound if side == 'high' else expected - bound:.3f}"
-    return Reading(name, "alarm" if alarm else "ok", told, effect, effect - reach, effect + reach, p)
-
-
-def _predicted(days: Sequence[float], of: Sequence[int]) -> Any:
-    """How many of today's questions are such a case, by the days before: the beta-binomial prediction from Jeffreys' prior.
-
-    Gelman et al., Bayesian Data Analysis, 2013, chapter 2. Days without a single case say that cases are rare, not that two of them
-    are impossible.
-    """
-    known = [(round(share * count), count) for share, count in zip(days, of, strict=False) if not math.isnan(share)]
-    cases, asked = (sum(each) for each in zip(*known, strict=True))
-    return stats.betabinom(of[-1], cases + 0.5, asked - cases + 0.5)
-
-
-def _expectation(days: Numbers) -> tuple[float, float, float]:
-    """What a next day is expected to be, with its standard deviation and degrees of freedom."""
-    weekday = np.arange(len(days), 0, -1) % WEEK  # the next day has 0
-    known = ~np.isnan(days)
-    same = known & (weekday == 0)
-    if known.sum() >= 3 * WEEK and same.sum() >= 3:
-        fitted = np.array([np.nanmean(days[weekday == weekday[place]]) for place in np.flatnonzero(known)])
-        freedom = float(known.sum() - WEEK)
-        deviation = math.sqrt(float(((days[known] - fitted) ** 2).sum()) / freedom)
-        return float(days[same].mean()), deviation * math.sqrt(1 + 1 / same.sum()), freedom
-    values = days[known]
-    return float(values.mean()), float(values.std(ddof=1)) * math.sqrt(1 + 1 / len(values)), float(len(values) - 1)
-
-
-def strange(name: str, today: Numbers, days: Sequence[Numbers], rule: Rule, texts: Sequence[str] = ()) -> Reading:
-    """Whether the questions of a day are like those of none of the days before.
-
-    The energy distance (Székely and Rizzo, 2013) between two days' questions says how different they are; that to the nearest day
-    is compared with how far each earlier day is from its nearest. So a Sunday may differ from a Monday, as long as there was such
-    a Sunday; no assumption is made about what people ask.
-
-    Args:
-        name: of the monitor.
-        today: vectors of the questions, shape (questions, dimensions).
-        days: those of the days before.
-        rule: how sure it must be.
-        texts: the questions of today, for examples.
-    """
-    known = [day[-COMPARED:] for day in days if len(day) >= rule.questions]
-    if len(today) < rule.questions:
-        return unmeasured(name, f"{len(today)} questions came today, {rule.questions} are needed")
-    if len(known) < rule.days:
-        return unmeasured(name, f"{len(known)} days have {rule.questions} questions, {rule.days} are needed to tell an unusual one")
-    apart = _energies(_reduced([today[-COMPARED:], *known]))
-    nearest, usual = apart[0].min(), apart[1:, 1:].min(axis=1)
-    limit = usual.mean() + float(stats.t.ppf(1 - rule.level, len(usual) - 1)) * usual.std(ddof=1) * math.sqrt(1 + 1 / len(usual))
-    limit = max(limit, 1.5 * float(usual.max()), STRANGE)
-    alarm = nearest > limit
-    told = f"{len(today)} questions are {nearest:.3f} from those of the most similar day before (0: the same, 1: nothing in common)"
-    told += f", usual up to {limit:.3f}"
-    far = _farthest(today, np.concatenate(known), texts) if alarm else ()
-    return Reading(name, "alarm" if alarm else "ok", told, float(nearest), None, None, None, examples=far)
-
-
-def _energies(days: Sequence[Numbers]) -> Numbers:
-    """The energy distance between each two samples, shapes (n, d), as a share from 0 (one population) to 1; infinite to themselves.
-
-    Can be just below 0, for it is not biased: a sample's points are not compared with themselves.
-    """
-    within = [cdist(day, day).sum() / (len(day) * (len(day) - 1)) for day in days]
-    apart = np.full((len(days), len(days)), np.inf)
-    for one, other in combinations(range(len(days)), 2):
-        between = cdist(days[one], days[other]).mean()
-        apart[one, other] = apart[other, one] = (between - (within[one] + within[other]) / 2) / between if between else 0.0
-    return apart
-
-
-def _reduced(groups: Sequence[Numbers]) -> list[Numbers]:
-    """The vectors of all groups in the directions in which they differ most."""
-    everything = np.concatenate(groups).astype(np.float64)
-    centred = everything - everything.mean(axis=0)
-    _, directions = np.linalg.eigh(centred.T @ centred)  # in the order of growing variance
-    reduced = centred @ directions[:, -DIRECTIONS:]
-    return list(np.split(reduced, np.cumsum([len(group) for group in groups])[:-1]))
-
-
-def _farthest(today: Numbers, before: Numbers, texts: Sequence[str]) -> tuple[str, ...]:
-    """The questions that are least like any question before."""
-    if len(texts) != len(today):
-        return ()
-    nearest = (today @ before.T).max(axis=1)
-    return tuple(dict.fromkeys(texts[place] for place in np.argsort(nearest)))[:5]
 
 
 def below(name: str, found: Interval, target: float, what: str) -> Reading:

@@ -1,5 +1,6 @@
 """What was measured in the last weeks, day by day, as the monitors want it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,12 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from evals import dataset
+from evals.asked import Day
+from evals.corpus import Corpus, compared
 from evals.prove import values_of
-from evals.watch import Day
 from index.canaries import CanaryRun
 from index.evaluations import Evaluation
 from index.releases import Event
+from index.search import View
 from index.store import Store
+from tasks.language import language_of
 
 DAYS = 28
 DAY = timedelta(days=1)
@@ -23,6 +27,10 @@ LATELY = 3
 ROUND = timedelta(hours=1)
 # An evaluation picks the live release when it starts; with a batch a second it is not live any more soon after.
 STARTING = timedelta(minutes=10)
+# A check comes some seconds sooner or later than the one of the day before.
+SOON = timedelta(minutes=10)
+# Passages whose language is looked at: a tenth of a second.
+SAMPLE = 1_000
 Values = Mapping[str, float]
 
 
@@ -106,6 +114,26 @@ def days(store: Store, now: datetime, embedder: str, dimensions: int) -> list[Da
     return found[first:]
 
 
+def corpora(store: Store, now: datetime, today: Corpus | None) -> list[Corpus | None]:
+    """What became of the documents, day by day, as each day's last check that is a whole day or more ago found it; today last."""
+    checks = store.drift.between(now - (DAYS + 1) * DAY, now - DAY + SOON)
+    by_day = {(now - at + SOON) // DAY: Corpus.from_json(report["corpus"]) for at, report in checks if report.get("corpus")}
+    oldest = max(by_day, default=0)
+    return [*(by_day.get(age) for age in range(oldest, 0, -1)), today]
+
+
+def documents(store: Store, view: View, now: datetime) -> Corpus | None:
+    """The documents of a release beside what was live a day before; None where that is not kept any more, or there was nothing."""
+    before = [event.state.live for event in store.log.events if event.at <= now - DAY][-1:]
+    kept = store.ledger.tagged()
+    then = next((release for release in store.log.all() if release.number <= max(before, default=0) and release.number in kept), None)
+    if then is None or view.release.number not in kept:
+        return None
+    was, is_ = (store.ledger.contents(each.ledger_version) for each in (then, view.release))
+    told = map(language_of, view.sample_texts(SAMPLE)) if view.release.rows else ()
+    return compared(was, is_, Counter(language for language in told if language))
+
+
 def was_live(events: Sequence[Event], evaluation: Evaluation) -> bool:
     """Whether the release was live when its evaluation began, or a little before."""
     since = evaluation.started_at - STARTING
@@ -156,7 +184,7 @@ def _by_day(daily: Mapping[int, Measured], share: Callable[[Measured, Measured],
 
 
 def _day(asked: pa.Table, embedder: str, dimensions: int) -> Day:
-    rows = asked.select(["text", "vector", "embedder", "best", "hits", "kind", "grounded", "unknown"]).to_pylist()
+    rows = asked.select(["text", "vector", "embedder", "best", "hits", "kind", "grounded", "unknown", "tokens", "language"]).to_pylist()
     known = [row for row in rows if row["vector"] is not None and row["embedder"] == embedder and len(row["vector"]) == dimensions]
     return Day(
         texts=[row["text"] for row in rows],
@@ -165,4 +193,6 @@ def _day(asked: pa.Table, embedder: str, dimensions: int) -> Day:
         empty=np.array([row["hits"] == 0 for row in rows], np.float64),
         declined=np.array([not row["grounded"] for row in rows if row["kind"] == "answer"], np.float64),
         unknown=np.array([row["unknown"] for row in rows], np.float64),
+        lengths=np.array([row["tokens"] or np.nan for row in rows], np.float64),
+        languages=Counter(row["language"] for row in rows if row["language"]),
     )

@@ -7,12 +7,13 @@ from typing import Any
 
 from evals import history
 from evals.alarms import Check, Status, checked, from_json
+from evals.asked import words_of_today
 from evals.causes import Diagnosis, diagnosed
 from evals.drift import Rule
 from evals.forensics import HALF, Known, Scene
 from evals.history import Course, Measured
 from evals.intervals import Interval
-from evals.watch import CANARIES, CANARY_PASSAGES, GOLDEN, GOLDEN_PASSAGES, RECALL, Facts, explained, readings, words_of_today
+from evals.watch import CANARIES, CANARY_PASSAGES, GOLDEN, GOLDEN_PASSAGES, RECALL, Facts, explained, readings
 from index.embedder import Embedder
 from index.golden import Passage
 from index.search import Reader, View
@@ -56,7 +57,9 @@ def look(store: Store, reader: Reader, embedder: Embedder, now: datetime, target
     words = words_of_today(seen.facts.days, seen.facts.in_corpus)
     releases = {release.number: release.created_at for release in store.log.all()}
     check = checked(before, explained(told, losses, words), now, releases)
-    store.drift.write(now, check.as_json() | {"release": view.release.number, "best": best_day(seen)})
+    today = seen.facts.corpus[-1]
+    also = {"release": view.release.number, "best": best_day(seen), "corpus": today.as_json() if today else None}
+    store.drift.write(now, check.as_json() | also)
     return check
 
 
@@ -71,6 +74,7 @@ def gathered(
         golden_gone=golden.gone,
         canaries=([each.values for each in canaries.lately], canaries.means),
         canaries_gone=canaries.gone,
+        corpus=history.corpora(store, now, history.documents(store, view, now)),
         recall=recall(store, now),
         recall_target=target,
         days=history.days(store, now, embedder.fingerprint, embedder.dimensions),

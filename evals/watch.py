@@ -1,54 +1,24 @@
 """All monitors over what is known of an index and its traffic, and the cause each alarm points to (pure)."""
 
-import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from evals import asked
+from evals.asked import ASKED, BEST, DECLINED, EMPTY, UNKNOWN, Day
 from evals.causes import Cause, Diagnosis, of_traffic
-from evals.drift import Numbers, Reading, Rule, Side, below, fallen_lately, fewer, strange, unmeasured, unusual
+from evals.corpus import CORPUS, Corpus, corpus
+from evals.drift import Reading, Rule, below, fallen_lately, fewer, unmeasured
 from evals.intervals import Interval
-from evals.terms import QUESTIONS_SHOWN, SHOWN, Term, new_terms, questions_with, share_beyond, terms
+from evals.terms import Term
+from evals.unusual import unusual
 
 GOLDEN, GOLDEN_PASSAGES = "golden questions", "golden passages"
 CANARIES, CANARY_PASSAGES = "canaries", "canary passages"
 RECALL, FEEDBACK, JUDGE = "recall", "feedback", "judge"
-QUESTIONS, TERMS, UNKNOWN = "questions", "new terms", "unknown words"
-BEST, DECLINED, EMPTY = "best scores", "declined answers", "empty results"
-NAMES = (
-    *(GOLDEN, GOLDEN_PASSAGES, CANARIES, CANARY_PASSAGES, RECALL, FEEDBACK, JUDGE),
-    *(QUESTIONS, TERMS, UNKNOWN, BEST, DECLINED, EMPTY),
-)
+NAMES = (GOLDEN, GOLDEN_PASSAGES, CANARIES, CANARY_PASSAGES, CORPUS, RECALL, FEEDBACK, JUDGE, *asked.NAMES)
 # Those that say that people get worse results; the others say that something else is otherwise.
 OF_QUALITY = frozenset({GOLDEN, GOLDEN_PASSAGES, CANARIES, CANARY_PASSAGES, RECALL, FEEDBACK, BEST, DECLINED, EMPTY})
-OF_TRAFFIC = frozenset({QUESTIONS, TERMS, UNKNOWN, BEST, DECLINED, EMPTY})
-# Days with an alarm are no measure of what is usual; after so many they are, for nobody has mended it.
-FORGIVEN = 14
-_ASKED = frozenset({QUESTIONS, TERMS, UNKNOWN})
-_ALWAYS = {JUDGE: Cause.JUDGE, RECALL: Cause.INDEX, GOLDEN_PASSAGES: Cause.CORPUS, CANARY_PASSAGES: Cause.CORPUS}
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """The questions of 24 hours, in their order.
-
-    Attributes:
-        texts: as they were asked.
-        vectors: of them, shape (questions, dimensions).
-        best: the highest similarity of a passage found to its question; nan where it is not known.
-        empty: whether nothing was found, as 0 or 1.
-        declined: of the answers alone, whether the sources did not hold one, as 0 or 1.
-        unknown: the share of the words that the tokenizer has to cut into pieces.
-    """
-
-    texts: Sequence[str]
-    vectors: Numbers
-    best: Numbers
-    empty: Numbers
-    declined: Numbers
-    unknown: Numbers
+_ALWAYS = {JUDGE: Cause.JUDGE, RECALL: Cause.INDEX, **dict.fromkeys((GOLDEN_PASSAGES, CANARY_PASSAGES, CORPUS), Cause.CORPUS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +30,7 @@ class Facts:
         golden_gone: by day, which share of the golden questions lost its passage.
         canaries: the same of the canaries.
         canaries_gone: by day.
+        corpus: what became of the documents, by day; None where it is not known.
         recall: of the approximate search, and its target.
         days: the questions of each day.
         feedback: (useful, of all) now, and before.
@@ -72,6 +43,7 @@ class Facts:
     golden_gone: Sequence[float] = ()
     canaries: tuple[Sequence[Mapping[str, float]], Mapping[str, float]] = ((), {})
     canaries_gone: Sequence[float] = ()
+    corpus: Sequence[Corpus | None] = ()
     recall: Interval = field(default_factory=lambda: Interval(None, None, None))
     recall_target: float = 0.95
     days: Sequence[Day] = ()
@@ -96,10 +68,11 @@ def readings(facts: Facts, rule: Rule) -> list[Reading]:
         _burst(GOLDEN_PASSAGES, facts.golden_gone, "golden questions that lost their passage in a day", rule),
         fallen_lately(CANARIES, *facts.canaries, rule),
         _burst(CANARY_PASSAGES, facts.canaries_gone, "canaries that lost their passage in a day", rule),
+        corpus(facts.corpus, facts.alarmed.get(CORPUS, 0), rule),
         below(RECALL, facts.recall, facts.recall_target, "recall@10 of the approximate search"),
         fewer(FEEDBACK, *facts.feedback, rule, "answers called useful"),
         _judge(facts.judge),
-        *_of_days(facts, rule),
+        *asked.of_days(facts.days, facts.in_corpus, facts.alarmed, rule),
     ]
 
 
@@ -117,11 +90,6 @@ def explained(found: Sequence[Reading], losses: Diagnosis | None, today: Sequenc
     ]
 
 
-def words_of_today(days: Sequence[Day], in_corpus: Callable[[str], bool]) -> list[Term]:
-    """The words that are new among the questions of today."""
-    return new_terms(days[-1].texts, frozenset[str]().union(*map(_words, days[:-1])), in_corpus) if days else []
-
-
 def _cause(name: str, alarms: set[str], losses: Diagnosis | None, today: Sequence[Term]) -> Diagnosis:
     """What one alarm points to: known questions that find less say why; when they do not, people ask otherwise."""
     if name in _ALWAYS:
@@ -129,16 +97,16 @@ def _cause(name: str, alarms: set[str], losses: Diagnosis | None, today: Sequenc
         return losses if losses and losses.cause is cause else Diagnosis(cause)
     # A word that was asked for once may be a slip of the keyboard.
     there, beyond = (sum(term.questions for term in today if term.in_corpus is known and term.questions > 1) for known in (True, False))
-    asked = Diagnosis(of_traffic(unknown_words=UNKNOWN in alarms, terms_in_corpus=there, terms_beyond=beyond))
-    if name in _ASKED:
-        return asked
+    questions = Diagnosis(of_traffic(unknown_words=UNKNOWN in alarms, terms_in_corpus=there, terms_beyond=beyond))
+    if name in ASKED:
+        return questions
     if losses and losses.cause is not Cause.UNKNOWN:
         return losses
     if RECALL in alarms:
         return Diagnosis(Cause.INDEX)
-    if alarms & {GOLDEN_PASSAGES, CANARY_PASSAGES}:
+    if alarms & {GOLDEN_PASSAGES, CANARY_PASSAGES} or (CORPUS in alarms and not alarms & ASKED):
         return Diagnosis(Cause.CORPUS)
-    return asked if name in OF_TRAFFIC or alarms & _ASKED else Diagnosis(Cause.UNKNOWN)
+    return questions if name in asked.NAMES or alarms & ASKED else Diagnosis(Cause.UNKNOWN)
 
 
 def _burst(name: str, gone: Sequence[float], what: str, rule: Rule) -> Reading:
@@ -152,64 +120,3 @@ def _judge(said: str | None) -> Reading:
     if said is None:
         return unmeasured(JUDGE, "no judge has passed its exam twice")
     return Reading(JUDGE, "alarm" if said else "ok", said or "the judge answers its exam as it did before")
-
-
-def _of_days(facts: Facts, rule: Rule) -> list[Reading]:
-    """The monitors of what people ask, and of what they get."""
-    days = facts.days
-    if not days:
-        return [unmeasured(name, "no questions are known") for name in (QUESTIONS, TERMS, UNKNOWN, BEST, DECLINED, EMPTY)]
-    today = days[-1]
-    new_words = _told(words_of_today(days, facts.in_corpus), today)
-    shares = _beyond(days, facts.in_corpus, rule)
-    asked = [len(day.texts) for day in days]
-
-    def series(name: str, values: Sequence[float], side: Side, matters: float, what: str, of: Sequence[int] | None = None) -> Reading:
-        bad = min(facts.alarmed.get(name, 0), len(values) - 1, FORGIVEN)
-        usual = [*values[: len(values) - 1 - bad], *[math.nan] * bad]
-        return unusual(name, values[-1], usual, side, rule, matters, what, of)
-
-    new = series(TERMS, shares, "high", 0.02, "questions with a new word that no passage has", asked)
-    new = Reading(*(new.name, new.state, new.detail, new.effect, new.low, new.high, new.p), examples=new_words)
-    return [
-        strange(QUESTIONS, today.vectors, [day.vectors for day in days[:-1]], rule, today.texts),
-        new,
-        series(UNKNOWN, [_mean(day.unknown, rule) for day in days], "high", 0.03, "words that the model's tokenizer does not know"),
-        series(BEST, [_mean(day.best, rule) for day in days], "low", 0.02, "mean of the best similarity found"),
-        series(
-            DECLINED,
-            [_mean(day.declined, rule) for day in days],
-            "high",
-            0.05,
-            "questions that got no answer",
-            [len(day.declined) for day in days],
-        ),
-        series(EMPTY, [_mean(day.empty, rule) for day in days], "high", 0.02, "searches that found nothing", asked),
-    ]
-
-
-def _told(words: Sequence[Term], today: Day) -> tuple[str, ...]:
-    """The new words, those that no passage has first, and then some questions with these."""
-    beyond = [term.term for term in words if not term.in_corpus]
-    return (*map(str, words[:SHOWN]), *questions_with(today.texts, beyond)[:QUESTIONS_SHOWN])
-
-
-def _words(day: Day) -> frozenset[str]:
-    return frozenset[str]().union(*map(terms, day.texts))
-
-
-def _beyond(days: Sequence[Day], in_corpus: Callable[[str], bool], rule: Rule) -> list[float]:
-    """Of each day the share of its questions with a word that no other day before today has, and no passage; nan of few."""
-    words = [_words(day) for day in days]
-    on_days = Counter(word for each in words[:-1] for word in each)
-    here = [frozenset(word for word in each if on_days[word] > (place < len(days) - 1)) for place, each in enumerate(words)]
-    return [
-        share_beyond(day.texts, seen, in_corpus) if len(day.texts) >= rule.questions else math.nan
-        for day, seen in zip(days, here, strict=True)
-    ]
-
-
-def _mean(values: Numbers, rule: Rule) -> float:
-    """The mean of what is known; nan when that is too little."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) >= rule.questions else math.nan

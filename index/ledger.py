@@ -87,6 +87,12 @@ class Ledger:
         columns = ["doc_id", "indexed_revision", "duplicate_of"]
         return self._table.search().where("indexed_revision IS NOT NULL").select(columns).limit(tables.ALL).to_arrow().select(columns)
 
+    def contents(self, version: int) -> pa.Table:
+        """Documents that had passages at a version that is kept: doc_id, indexed_hash, source."""
+        self._table.checkout_latest()
+        dataset = self._table.to_lance().checkout_version(version)
+        return dataset.to_table(columns=["doc_id", "indexed_hash", "source"], filter="indexed_revision IS NOT NULL")
+
     def counts(self) -> dict[str, int]:
         """How many documents are in each state."""
         self._table.checkout_latest()

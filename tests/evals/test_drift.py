@@ -1,9 +1,9 @@
-"""Monitors: falls told from chance, days told from other days."""
+"""Monitors: falls told from chance."""
 
 import numpy as np
 import pytest
 
-from evals.drift import Rule, below, fallen, fallen_lately, fewer, sign_flip, strange, unusual
+from evals.drift import Rule, below, fallen, fallen_lately, fewer, sign_flip
 from evals.intervals import Interval
 
 RULE = Rule()
@@ -16,7 +16,7 @@ def with_lost(count: int) -> dict[str, float]:
 
 
 def test_a_year_of_all_monitors_has_one_false_alarm():
-    assert RULE.level == pytest.approx(1 / (365 * 13))
+    assert RULE.level == pytest.approx(1 / (365 * 16))
 
 
 def test_twenty_questions_of_a_hundred_that_lost_all_are_an_alarm():
@@ -62,61 +62,6 @@ def test_three_samples_together_show_what_one_does_not():
     samples = [{name: float(place % 11 > 0) for place, name in enumerate(list(before)[start : start + 100])} for start in (0, 100, 200)]
     assert fallen_lately("golden", samples[:1], before, RULE).state == "ok"
     assert fallen_lately("golden", samples, before, RULE).state == "alarm"
-
-
-def test_a_day_far_from_all_others_is_unusual_on_its_bad_side_only():
-    days = [0.50, 0.52, 0.49, 0.51, 0.50, 0.48, 0.51, 0.50]
-    assert unusual("scores", 0.30, days, "low", RULE, 0.02, "score").state == "alarm"
-    assert unusual("scores", 0.30, days, "high", RULE, 0.02, "score").state == "ok"
-    assert unusual("scores", 0.48, days, "low", RULE, 0.02, "score").state == "ok"
-
-
-def test_a_sunday_is_compared_with_sundays():
-    week = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.1]
-    wobble = [0.00, 0.01, -0.01, 0.01]
-    days = [value + each for each in wobble for value in week]
-    assert unusual("scores", 0.1, days[:-1], "low", RULE, 0.02, "score").state == "ok"
-    assert unusual("scores", 0.1, days, "low", RULE, 0.02, "score").state == "alarm"
-
-
-def test_days_without_questions_are_left_out_and_few_days_say_nothing():
-    nothing = float("nan")
-    assert unusual("scores", 0.1, [0.5] * 6, "low", RULE, 0.02, "score").state == "unmeasured"
-    assert unusual("scores", nothing, [0.5] * 9, "low", RULE, 0.02, "score").state == "unmeasured"
-    assert unusual("scores", 0.1, [0.5, nothing] * 8, "low", RULE, 0.02, "score").state == "alarm"
-
-
-def test_two_rare_cases_in_a_day_may_be_chance_where_no_day_before_had_one_and_six_are_not():
-    never = [0.0] * 14
-    assert unusual("typing errors", 2 / 60, never, "high", RULE, 0.02, "share").state == "alarm"
-    found = unusual("typing errors", 2 / 60, never, "high", RULE, 0.02, "share", [60] * 15)
-    assert found.state == "ok"
-    assert found.p == pytest.approx(0.0018, abs=0.001)
-    assert "usual up to 0.033" in found.detail
-    assert unusual("typing errors", 6 / 60, never, "high", RULE, 0.02, "share", [60] * 15).state == "alarm"
-
-
-def asked(rng: np.random.Generator, about: int, count: int = 60) -> np.ndarray:
-    """Vectors around one of the axes."""
-    vectors = 0.3 * rng.normal(size=(count, 16))
-    vectors[:, about] += 1
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def test_questions_like_those_of_some_day_are_not_strange_and_others_are_with_examples():
-    rng = np.random.default_rng(1)
-    days = [asked(rng, day % 2) for day in range(14)]
-    assert strange("questions", asked(rng, 1), days, RULE).state == "ok"
-    others = asked(rng, 5)
-    reading = strange("questions", others, days, RULE, [f"text {number}" for number in range(60)])
-    assert reading.state == "alarm"
-    assert reading.effect > 0.2
-    assert len(reading.examples) == 5
-
-
-def test_a_day_with_few_questions_is_unmeasured():
-    rng = np.random.default_rng(1)
-    assert strange("questions", asked(rng, 0, 10), [asked(rng, 0) for _ in range(9)], RULE).state == "unmeasured"
 
 
 def test_recall_is_an_alarm_when_its_whole_interval_is_below_the_target():

@@ -1,6 +1,7 @@
 """Checks of a real index over simulated weeks: what breaks raises an alarm that names its cause, and is over when it is mended."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -186,16 +187,51 @@ def test_lost_recall_is_told_and_over_when_it_is_measured_better_twice(orchard: 
     assert second.closed == ("recall",)
 
 
-def ask(bench: Bench, at: datetime, texts: list[str]) -> None:
+def test_many_new_documents_are_told_with_their_sources_and_nobody_is_said_to_get_worse_results(orchard: Bench):
+    for day in range(2, DAYS):
+        Clock.current = START + day * DAY - timedelta(hours=1)
+        orchard.put(f"new{day}", f"Today is day {day}.")
+        checked(orchard, START + day * DAY)
+    now = the_day_after(orchard)
+    orchard.ingest(*(Draft(f"more{n}", content=f"There are {n} bridges over the canal.".encode(), source="bridges") for n in range(60)))
+    measured(orchard, now)
+    check = checked(orchard, now)
+    found = status(check, "corpus")
+    assert (alarms(check), found.cause, found.release) == ({"corpus"}, "the corpus changed", None)
+    assert found.examples == ("bridges: 60 added",)
+    assert (check.as_json()["worse"], check.worst) == (False, None)
+    later = [checked(orchard, now + timedelta(hours=hours)) for hours in (25, 26)]
+    assert later[1].closed == ("corpus",)
+
+
+def test_longer_questions_and_those_in_another_language_are_told_of_with_examples(orchard: Bench):
+    for day in range(DAYS):
+        ask(orchard, START + day * DAY, ["How do pears grow?"] * 40, tokens=(4, 6, 9, 14))
+    now = the_day_after(orchard)
+    ask(orchard, now, ["How do pears grow?"] * 20, tokens=(4, 6, 9, 14))
+    ask(orchard, now - timedelta(hours=1), ["Wie wachsen Birnen hierzulande?"] * 20, tokens=(20, 40), language="de")
+    check = checked(orchard, now + timedelta(minutes=1))
+    assert alarms(check) >= {"question length", "question languages"}
+    length, language = status(check, "question length"), status(check, "question languages")
+    assert (length.examples[0], length.cause) == ("Wie wachsen Birnen hierzulande?", "the questions changed")
+    assert (language.examples, language.cause) == (
+        ("de: 50% of the questions whose language can be told, 0% before",),
+        "the questions changed",
+    )
+    assert check.as_json()["worse"] is False
+
+
+def ask(bench: Bench, at: datetime, texts: list[str], tokens: Sequence[int] = (5,), language: str = "en") -> None:
     """A day's questions, as the API keeps them."""
     rows = []
+    replies = {text: bench.search(text) for text in set(texts)}
     for place, text in enumerate(texts):
-        found = bench.search(text)
+        found = replies[text]
         vector = bench.embedder.embed_query(text)
         rows.append(
             Asked(
                 *(f"{at:%m%d%H%M}-{place}", at - timedelta(minutes=place), text, vector, "hybrid", found.release, 10, False),
-                *(len(found.hits), 0.5, (), (), "search", None, None, "en", 5, 0.1, "key"),
+                *(len(found.hits), 0.5, (), (), "search", None, None, language, tokens[place % len(tokens)], 0.1, "key"),
                 embedder=bench.embedder.fingerprint,
             )
         )

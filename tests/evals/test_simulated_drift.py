@@ -7,9 +7,11 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
+from evals.asked import LANGUAGES, LENGTH, words_of_today
 from evals.causes import Cause, diagnosed
+from evals.corpus import CORPUS
 from evals.drift import Rule, fallen_lately
-from evals.watch import OF_QUALITY, Finding, explained, readings, words_of_today
+from evals.watch import OF_QUALITY, Finding, explained, readings
 from tests.evals.world import World
 
 RULE = Rule()
@@ -64,6 +66,28 @@ def test_a_fall_of_23_percent_is_seen_on_the_day_and_its_cause_is_named(worlds, 
     print(f"{fault}, {'150 golden questions' if labels else 'no labels'}: seen {seen / len(worlds):.1%}, named {named / len(worlds):.1%}")
     assert seen >= (0.95 if labels else 0.80) * len(worlds)
     assert named >= 0.80 * len(worlds)
+
+
+@pytest.mark.parametrize(
+    ("change", "size", "monitor"),
+    [
+        ("ask_longer", 2.0, LENGTH),
+        ("ask_in_german", 0.3, LANGUAGES),
+        ("load", 0.3, CORPUS),
+        ("replace_documents", 0.2, CORPUS),
+    ],
+)
+def test_other_words_and_many_documents_are_told_by_monitors_of_their_own(worlds, change, size, monitor):
+    seen, others = 0, Counter[str]()
+    for world in worlds:
+        changed = deepcopy(world)
+        getattr(changed, change)(size)
+        changed.live()
+        found = {finding.reading.name for finding in alarms(changed)}
+        seen += monitor in found
+        others.update(found - {monitor})
+    print(f"{change} {size}: seen by {monitor} {seen / len(worlds):.1%}, by others {dict(others)}")
+    assert seen >= 0.95 * len(worlds)
 
 
 def test_ninety_benign_days_have_at_most_one_false_alarm(worlds):

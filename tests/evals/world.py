@@ -1,12 +1,15 @@
 """A small world of documents and people who ask, in vectors alone: it can live for months in seconds, and break in known ways."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from evals.asked import Day
 from evals.causes import Loss
-from evals.watch import Day, Facts
+from evals.corpus import Corpus
+from evals.watch import Facts
 
 DIMENSIONS = 48
 COVERED, UNCOVERED = 32, 8
@@ -42,6 +45,11 @@ class World:
         self.born = np.ones(DOCUMENTS, int)
         self.release = 1
         self.asked = self._questions("g", self.golden, ASKED) | self._questions("c", self.canaries, KNOWN_ITEM)
+        # A source of chance of its own: what is worded how changes nothing else.
+        self.worded = np.random.default_rng((self.seed, 1))
+        self.longer, self.german = 1.0, 0.0
+        self.added = self.changed = 0
+        self.corpora: list[Corpus] = []
         self.weekdays, self.weekends, self.later = (self.rng.dirichlet(np.full(COVERED, 0.6)) for _ in range(3))
         self.mix_moved = 0.0
         self.day = 0
@@ -84,9 +92,17 @@ class World:
             names = [name for name in self.asked if name[0] == kind]
             lost = [name for name in names if np.isnan(now[name]) and self.values[name] and not np.isnan(self.values[name][-1])]
             self.gone[kind].append(len(lost) / len(names))
+        self._note_corpus()
         for name, value in now.items():
             self.values[name].append(value)
         self.seen_at.append(self.release)
+
+    def _note_corpus(self) -> None:
+        """What became of the documents today; a tenth of the passages that are looked at are German."""
+        german = int(self.worded.binomial(1000, 0.1))
+        before = len(self.vectors) - self.added
+        self.corpora.append(Corpus(before, self.added, self.changed, languages={"en": 1000 - german, "de": german}))
+        self.added = self.changed = 0
 
     def _edit(self) -> None:
         """Half a percent more documents, one percent edited a little, of which one in ten loses what a question is about."""
@@ -94,12 +110,14 @@ class World:
         edited = self.rng.choice(len(self.vectors), len(self.vectors) // 100, replace=False)
         self.vectors[edited] = unit(self.vectors[edited] + 0.1 * unit(self.rng.normal(size=(len(edited), DIMENSIONS))))
         self.stored[edited] = self.vectors[edited]
+        self.changed += len(edited)
         self.said[edited[: max(1, len(edited) // 10)]] += 1
         self._add(self.rng.integers(COVERED, size=max(1, len(self.vectors) // 200)))
 
     def _add(self, topics: np.ndarray) -> None:
         new = self._about(topics)
         count = len(topics)
+        self.added += count
         self.topic = np.concatenate([self.topic, topics])
         self.vectors, self.stored = (np.concatenate([old, new]) for old in (self.vectors, self.stored))
         self.said = np.concatenate([self.said, np.zeros(count, int)])
@@ -116,7 +134,17 @@ class World:
         vectors = unit(self._about(topics) + 0.7 * unit(self.rng.normal(size=(len(topics), DIMENSIONS))))
         best = np.where(self.reachable, vectors @ self.stored.T, -9.0).max(axis=1)
         texts = [" ".join(f"w{topic}x{word}" for word in self.rng.integers(VOCABULARY, size=5)) for topic in topics]
-        self.days.append(Day(texts, vectors, best, np.zeros(len(best)), (best < DECLINES).astype(float), np.zeros(len(best))))
+        lengths, languages = self._wording(len(topics), weekend=weekend)
+        none = np.zeros(len(best))
+        self.days.append(Day(texts, vectors, best, none, (best < DECLINES).astype(float), none, lengths, languages))
+
+    def _wording(self, count: int, *, weekend: bool) -> tuple[np.ndarray, Counter[str]]:
+        """Lengths differ by factors, and a little from day to day; of a third no language can be told, of some a wrong one is."""
+        typical = (8 if weekend else 10) * self.longer * self.worded.lognormal(0, 0.05)
+        german = (0.10 if weekend else 0.04) + self.german
+        languages = self.worded.choice(["en", "de", "nl", "da", "?"], count, p=np.array([0.64 - german, german, 0.01, 0.01, 0.34]))
+        told = Counter(str(each) for each in languages if each != "?")
+        return np.maximum(2, self.worded.lognormal(np.log(typical), 0.5, count).round()), told
 
     # What may break, each in one release; `share` is about what precision loses.
 
@@ -127,6 +155,7 @@ class World:
         self.vectors[hit] = self._about(self.rng.integers(COVERED, size=int(hit.sum())))
         self.stored[hit] = self.vectors[hit]
         self.said[hit] += 1
+        self.changed += int(hit.sum())
 
     def crowd_out(self, share: float) -> None:
         """New documents that are nearer to the questions than what answers them."""
@@ -155,6 +184,19 @@ class World:
         """People ask for what is not there."""
         self.mix_moved = share
 
+    def ask_longer(self, factor: float) -> None:
+        """People, or a program of theirs, ask in more words."""
+        self.longer = factor
+
+    def ask_in_german(self, share: float) -> None:
+        """More of the questions are in another language."""
+        self.german = share
+
+    def load(self, share: float) -> None:
+        """Many documents at once, about what there was."""
+        self.release += 1
+        self._add(self.rng.integers(COVERED, size=int(share * len(self.vectors))))
+
     def lost(self, kinds: str = "gc") -> list[str]:
         """The questions with less than half of their value before, or whose passage is gone since yesterday."""
         found = []
@@ -182,6 +224,7 @@ class World:
             golden_gone=self.gone["g"][-window - 1 :] if labels else (),
             canaries=([self.now("c")], self.reference("c")),
             canaries_gone=self.gone["c"][-window - 1 :],
+            corpus=self.corpora[-window - 1 :],
             days=self.days[-window - 1 :],
             in_corpus=lambda word: word.partition("x")[0] + "x" in corpus,
         )

@@ -88,7 +88,9 @@ def test_going_back_serves_the_release_before_the_one_at_fault_with_the_reason(t
     assert "a bad batch since release 3" in (event.reason or "")
 
 
-@pytest.mark.parametrize("status", [alarm(release=None), alarm("questions", 3), Status("golden questions", "ok", "fine", release=3)])
+@pytest.mark.parametrize(
+    "status", [alarm(release=None), alarm("questions", 3), alarm("corpus", 3), Status("golden questions", "ok", "fine", release=3)]
+)
 def test_it_does_not_go_back_without_a_release_or_because_people_ask_otherwise(three: Bench, status: Status):
     go_back(three.store, check(status))
     assert three.store.log.state.live == 4
