@@ -15,7 +15,7 @@ import numpy as np
 from evals.alarms import Check, Status
 from evals.bench.figures import Case, Figure
 from evals.bench.options import Options
-from evals.canaries import make
+from evals.canaries import OF_A_DOCUMENT, make
 from evals.monitors import look
 from index.documents import Draft
 from index.embedder import open_embedder
@@ -255,14 +255,16 @@ def _news(old: Snapshot, new: Snapshot) -> list[Known]:
 
 def _people(rng: np.random.Generator, snapshot: Snapshot, life: Life) -> Iterator[Known]:
     """In turn a question of the file and one that the platform made of a passage: people ask in the words of passages, and otherwise."""
-    for pair in zip(_again(rng, snapshot.answered), _again(rng, list(_made(life))), strict=True):
+    made = list(_made(life)) or snapshot.answered
+    for pair in zip(_again(rng, snapshot.answered), _again(rng, made), strict=True):
         yield from pair
 
 
 def _made(life: Life) -> Iterator[Known]:
     """Questions that the documents of now answer, as the platform makes them."""
     view = life.reader.view()
-    chunks = [chunk for doc_id in sorted(view.passages()) for chunk in view.chunks_of(doc_id)]
+    passages = view.passages_of(sorted(view.passages()), OF_A_DOCUMENT)
+    chunks = [chunk for each in passages.values() for chunk in each]
     return (Known(canary.question, frozenset({canary.doc_id})) for canary in make(chunks, life.at, view.release.number, set()))
 
 
