@@ -47,7 +47,8 @@ class Corpus:
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""
-        return asdict(self)
+        # `asdict` makes a Counter of the pairs of one.
+        return asdict(replace(self, languages=dict(self.languages)))
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:

@@ -1,6 +1,8 @@
 """Documents that come, change and go: many at once, or in another language."""
 
+import json
 import math
+from collections import Counter
 
 import pyarrow as pa
 import pytest
@@ -25,6 +27,11 @@ def test_documents_are_compared_by_what_they_hold():
     assert found.sources == ("c: 2 added", "a: 1 changed", "b: 1 removed")
     assert Corpus.from_json(found.as_json()) == found
     assert math.isnan(compared(contents(), contents(a1="x"), {}).moved)
+
+
+def test_counted_languages_are_stored_as_json():
+    found = compared(contents(a1="x"), contents(a1="x", a2="y"), Counter(["en", "en", "de"]))
+    assert Corpus.from_json(json.loads(json.dumps(found.as_json()))).languages == {"en": 2, "de": 1}
 
 
 def usual(count: int) -> list[Corpus]:
