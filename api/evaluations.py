@@ -80,7 +80,10 @@ def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Ru
     # Prefect says completed a moment before or after the row is there; without a row it is not done.
     unstored = "skipped" if run.name == SKIPPED else "running"
     state = unstored if run.state == "completed" else run.state
-    told = EvaluationProgress(platform.store.folder).read(run.id) if state == "running" else None
+    told = EvaluationProgress(platform.store.folder).read(run.id)
+    # Its process died, and nobody has said yet that it failed: it is about to go on.
+    state = "queued" if state == "failed" and told else state
+    told = told if state == "running" else None
     return EvaluationReply(
         id=run.id,
         state=cast(EvaluationState, state),

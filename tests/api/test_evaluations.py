@@ -148,3 +148,13 @@ def test_without_prefect_nothing_can_be_started_but_everything_else_goes_on(api)
     assert api.get("/v1/evaluations").status == 200
     assert api.found("copper mine")
     assert api.put("without-prefect", "Ingested all the same.").json["served"]
+
+
+def test_one_whose_process_has_just_died_is_not_said_to_have_failed(evaluating, prefect):
+    run = evaluating.post("/v1/evaluations", {}).json["id"]
+    told = EvaluationProgress(evaluating.store.folder)
+    told.begin(EvaluationStep(run, 1, "default", NOON.isoformat())).release()
+    prefect.becomes(run, "CRASHED", "Process exited with status code: -9.")
+    assert evaluating.get(f"/v1/evaluations/{run}").json["state"] == "queued"
+    told.clear(run)
+    assert evaluating.get(f"/v1/evaluations/{run}").json["state"] == "failed"
