@@ -27,9 +27,9 @@ check: .venv/.dev ## format, lint, types, architecture
 	@$(BIN)/mypy --no-error-summary $(ROOMS)
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: .venv/.run ## benchmarks: PART=embed|parse|chunking|pipeline|growth|tail|retention|ingest|freshness|pressure|rebuild|search|capacity|serve|quality|evaluation|releases|peers|stores|drift ROWS= DOCS= DIMS= DATA= OUT=
+bench: .venv/.run ## benchmarks: PART=embed|parse|chunking|pipeline|growth|tail|retention|ingest|freshness|pressure|rebuild|search|capacity|serve|quality|evaluation|releases|peers|stores|drift ROWS= DOCS= DIMS= DATA= SECONDS= OUT=
 	@exec $(BIN)/python -m evals.bench $(if $(PART),--part "$(PART)") $(if $(ROWS),--rows "$(ROWS)") $(if $(DOCS),--docs "$(DOCS)") \
-	$(if $(DIMS),--dims "$(DIMS)") $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)")
+	$(if $(DIMS),--dims "$(DIMS)") $(if $(DATA),--data "$(DATA)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(OUT),--out "$(OUT)")
 
 lock: ## resolve the lock file again, keeping the versions that still fit
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && "$$uv"/bin/pip install -q -q uv && \

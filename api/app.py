@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,6 +48,8 @@ from api.quality_metrics import QualityMetrics
 from api.runs import Runs
 from api.watched import Watched
 
+# The event loop waits this long at most for each thread that computes, where Python's own 5 ms would add up to late refusals.
+SWITCH_S = 0.001
 HANDLERS: list[ControllerRouterHandler] = [
     search.search,
     answers.ask,
@@ -120,6 +123,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     @asynccontextmanager
     async def follow(_: Litestar) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(threads)
+        sys.setswitchinterval(SWITCH_S)
         platform.start()
         try:
             yield

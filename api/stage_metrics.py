@@ -10,7 +10,7 @@ from tasks.retrieve import Retrieved
 SEARCH_BUCKETS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 10.0)
 ANSWER_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 # A stage that is not one of these, or a reason that begins with none of these, is counted as "other".
-STAGES = frozenset({"embed", "search", "rerank", "cached", "total"})
+STAGES = frozenset({"embed", "search", "rerank", "read", "cached", "total"})
 REASONS = ("full text", "tail", "model", "rerank", "facets")
 EXTRACTIVE = "extractive"
 

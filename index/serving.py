@@ -37,7 +37,7 @@ class Serving:
     search_seconds: float = 10.0
     answer_seconds: float = 60.0
     search_threads: int = 0
-    search_queue: int = 40
+    search_queue: int = 32
     answer_threads: int = 8
     answer_queue: int = 16
     other_requests: int = 256

@@ -73,8 +73,9 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The hits, best first, and what they were made from. `timings_ms`: embed, search, total, and rerank where it was done.
+    """The hits, best first, and what they were made from.
 
+    `timings_ms`: embed, search, read (what is shown), total, and rerank where it was done.
     `vector` is that of the question, None in text mode. `next` is where the next page begins; None when there is none.
     """
 
@@ -124,7 +125,9 @@ def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: R
         resumed(query.place, order)
     shown = order[skipped : skipped + room]
     timings = {"embed": _ms(began, embedded), "search": _ms(embedded, searched)}
+    began_to_read = perf_counter()
     hits = _hits(view, query, found, shown, always, reread)
+    timings["read"] = _ms(began_to_read, perf_counter())
     return Retrieved(
         release=view.release.number,
         as_of=view.release.created_at,

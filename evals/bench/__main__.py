@@ -27,7 +27,7 @@ OUT = Path("bench.json")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, 1 when the platform failed, 2 when the benchmark can't be run as asked."""
     asked = parser().parse_args(arguments)
-    options = Options(rows=asked.rows, docs=asked.docs, data=asked.data, dims=asked.dims)
+    options = Options(rows=asked.rows, docs=asked.docs, data=asked.data, dims=asked.dims, seconds=asked.seconds)
     console = Console(width=None if sys.stdout.isatty() else 120)
     figures: list[Figure] = []
     try:
@@ -60,20 +60,23 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--rows",
         type=positive,
-        help="chunks in the index of `search` (20000), of `capacity` (100000) and at the start of `releases` (20000) and `tail` (50000), "
+        help="chunks in the index of `search` and `serve` (20000), "
+        "of `capacity` (100000) and at the start of `releases` (20000) and `tail` (50000), "
         "passages of `pipeline` (20000) and `evaluation` (50000), "
         "documents in bulk of `freshness` (2000)",
     )
     found.add_argument(
         "--docs",
         type=positive,
-        help="documents of `ingest` (500), `serve` (300), `rebuild` (2000), `freshness` (1667), `growth` at most (100000) and "
+        help="documents of `ingest` (500), `rebuild` (2000), `freshness` (1667), `growth` at most (100000) and "
         "`pressure` (20000), "
-        "passages of `embed` (256), questions of `evaluation` (1000), batches of `releases` (500), `retention` (500) and `tail` (60), "
+        "passages of `embed` (256), requests of each case of `serve` (500), "
+        "questions of `evaluation` (1000), batches of `releases` (500), `retention` (500) and `tail` (60), "
         "documents of each snapshot of `drift` at most",
     )
     found.add_argument("--data", type=Path, help="a folder in BEIR layout, for `quality` and as text of the others")
     found.add_argument("--dims", type=positive, help="dimensions of the vectors of `search`, `stores`, `capacity` and `tail` (384)")
+    found.add_argument("--seconds", type=positive, help="of the overload of `serve` (60)")
     found.add_argument("--out", type=Path, default=OUT, help=f"the file of the figures (default {OUT})")
     return found
 

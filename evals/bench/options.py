@@ -12,3 +12,4 @@ class Options:
     docs: int | None = None
     data: Path | None = None
     dims: int | None = None
+    seconds: float | None = None
