@@ -41,7 +41,7 @@ def test_a_reply_says_what_it_was_made_from(api):
     reply = api.post("/v1/search", {"query": "river"}).json
     live = api.get("/v1/releases/live").json
     assert (reply["release"], reply["as_of"], reply["degraded"]) == (live["release"], live["created_at"], [])
-    assert set(reply["timings_ms"]) == {"embed", "search", "total"}
+    assert set(reply["timings_ms"]) == {"embed", "search", "read", "total"}
     assert reply["timings_ms"]["embed"] + reply["timings_ms"]["search"] <= reply["timings_ms"]["total"] + 0.02
     assert datetime.fromisoformat(reply["as_of"]).tzinfo is not None
 

@@ -67,7 +67,7 @@ def test_equal_hits_always_come_in_the_same_order(bench: Bench):
 def test_the_reply_names_its_release_and_its_time(orchard: Bench):
     found = orchard.search("apples")
     assert (found.release, found.as_of, found.degraded) == (2, orchard.live.created_at, ())
-    assert set(found.timings_ms) == {"embed", "search", "total"}
+    assert set(found.timings_ms) == {"embed", "search", "read", "total"}
     assert found.timings_ms["total"] >= found.timings_ms["search"]
 
 
