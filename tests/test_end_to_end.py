@@ -125,7 +125,7 @@ def the_evaluation_has_ended_as_a_flow_run_with_a_report(platform: RunningPlatfo
     platform.until(ended)
     assert states[asked] == "COMPLETED"
     assert evaluation["url"].endswith(f"/runs/flow-run/{asked}")
-    assert "# " in artifact_of(platform, asked)
+    assert "# " in artifact_of(platform, asked, key="evaluation-report")
 
 
 def the_rollback_from_prefect_has_moved_what_is_live(platform: RunningPlatform) -> None:
@@ -134,8 +134,9 @@ def the_rollback_from_prefect_has_moved_what_is_live(platform: RunningPlatform) 
     assert platform.found("the rim of a crater") == ["falun"]
 
 
-def artifact_of(platform: RunningPlatform, run: str) -> str:
-    """The Markdown that a flow run has left."""
+def artifact_of(platform: RunningPlatform, run: str, key: str | None = None) -> str:
+    """The Markdown that a flow run has left, under a key where it leaves several."""
     artifacts = platform.prefect("artifacts", artifacts={"flow_run_id": {"any_": [run]}, "type": {"any_": ["markdown"]}})
+    artifacts = [each for each in artifacts if key in (None, each["key"])]
     assert len(artifacts) == 1, artifacts
     return str(artifacts[0]["data"])

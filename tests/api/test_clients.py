@@ -15,6 +15,6 @@ BLOCKS: dict[str, str] = dict(re.findall(r"^## (LangChain|LlamaIndex)\n\n```pyth
 def test_a_retriever_of_another_framework_finds_what_the_search_finds(api, framework):
     names: dict[str, Any] = {"url": f"http://127.0.0.1:{api.port}", "key": api.key("reader")}
     exec(BLOCKS[framework], names)
-    best = names["found"][0]
-    assert (best.page_content if framework == "LangChain" else best.get_content()) == "The great copper mine is in Falun."
-    assert best.metadata["lang"] == "en"
+    # Other tests have documents there too.
+    found = {each.page_content if framework == "LangChain" else each.get_content(): each.metadata for each in names["found"]}
+    assert found["The great copper mine is in Falun."]["lang"] == "en"

@@ -40,7 +40,7 @@ SEARCHES = [
     search("a list as the body", b"[]", "expected `object`"),
     search("null as the body", b"null", "expected `object`"),
     search("bytes that are not UTF-8", b'{"query": "\xff"}', "utf-8"),
-    search("nesting without end", b"[" * 100_000, "recursion"),
+    search("nesting without end", b"[" * 100_000, "nested more than 64 deep"),
     search("a lone surrogate", b'{"query": "\\ud800 mine"}', "surrogate"),
     search("no query", {}, "required field `query`"),
     search("a number for the query", {"query": 7}, "expected `str`, got `int`"),

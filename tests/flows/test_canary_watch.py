@@ -116,7 +116,8 @@ def test_the_thread_goes_on_after_what_goes_wrong_and_ends_when_told(woods: Benc
 def test_a_report_says_what_was_lost_and_how_it_was_when_they_were_made():
     canaries = [Canary(name, f"What is a {name}?", f"{name}|s", "quote", "definition", "h", NOW) for name in NAMES[:2]]
     text = report(CanaryRun(NOW + timedelta(days=1), 7, ("heron", "badger"), (0.5, 0.0), (0.4, 0.1), 0.1), canaries, 3)
-    assert "Mean reciprocal rank **0.250**, 1.000 when they were made; 2 of 2 measured, 1 lost their passage. 3 more" in text
+    assert "Mean reciprocal rank **0.250**, 1.000 when they were made; 2 of 2 measured, 1 lost their passage;" in text
+    assert "3 more did not find theirs" in text
     assert "| What is a badger? | badger\\|s | definition |" in text
     assert "heron" not in text
 
