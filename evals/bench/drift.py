@@ -157,8 +157,9 @@ class Watch:
 def drift(options: Options) -> list[Figure]:
     """`DATA=folder/OLD:NEW`, two snapshots in a folder that has `queries.jsonl` and, in each snapshot's folder, `docs.jsonl.gz`.
 
-    Two weeks of questions that the old one answers; a day on which half of the questions are such that only
-    the new one answers; then it is swept in, and people go on to ask so for three days. `DOCS=` takes so many documents of each.
+    Two weeks of questions that the old one answers, half of them from the file, half made of its passages; a day on which the first
+    half are such that only the new one answers; then it is swept in, and people go on to ask so for three days. `DOCS=` takes
+    so many documents of each.
     """
     old, new = snapshots(options.data, options.docs)
     with TemporaryDirectory(prefix="groundwork-bench-") as name:
@@ -178,25 +179,23 @@ def lived(life: Life, old: Snapshot, new: Snapshot) -> list[Figure]:
     case = Case(PART, f"{len(old.documents)} documents, then {len(new.documents)}")
     news = _news(old, new)
     life.sweep({}, old.documents)
-    familiar = _people(rng, old, life)
+    familiar, made = _again(rng, old.answered), _made(rng, life, old)
     usual: list[bool] = []
     false_alarms = 0
     for _ in range(DAYS):
-        usual += life.ask(_some(familiar, HOURS * QUESTIONS_AN_HOUR), HOURS)
+        usual += life.ask(_mixed(familiar, made, HOURS), HOURS)
         false_alarms += len(life.check().opened)
     coming, curious = Watch(life, life.at), _again(rng, news)
-    half = QUESTIONS_AN_HOUR // 2
     for _ in range(HOURS):
-        coming.ask(_some(familiar, half) + _some(curious, half))
+        coming.ask(_mixed(curious, made, 1))
     missed = [life.finds(known) for known in news]
     life.sweep(old.documents, new.documents)
-    familiar = _people(rng, new, life)
-    swept = Watch(life, life.at)
+    swept, made = Watch(life, life.at), _made(rng, life, new)
     left, is_open = LATER_DAYS * HOURS, True
     while left:
         # Each hour until all alarms are over, then each day.
         span = 1 if is_open else min(left, HOURS)
-        check = swept.ask([*chain.from_iterable(zip(_some(familiar, half * span), _some(curious, half * span), strict=True))], span)
+        check = swept.ask(_mixed(curious, made, span), span)
         is_open = any(each.state == "alarm" for each in check.monitors)
         left -= span
     _tell(coming, "as new questions came in")
@@ -253,19 +252,13 @@ def _news(old: Snapshot, new: Snapshot) -> list[Known]:
     return [known for known in new.answered if not known.documents & old.documents.keys()]
 
 
-def _people(rng: np.random.Generator, snapshot: Snapshot, life: Life) -> Iterator[Known]:
-    """In turn a question of the file and one that the platform made of a passage: people ask in the words of passages, and otherwise."""
-    made = list(_made(life)) or snapshot.answered
-    for pair in zip(_again(rng, snapshot.answered), _again(rng, made), strict=True):
-        yield from pair
-
-
-def _made(life: Life) -> Iterator[Known]:
-    """Questions that the documents of now answer, as the platform makes them."""
+def _made(rng: np.random.Generator, life: Life, snapshot: Snapshot) -> Iterator[Known]:
+    """Questions that the platform makes of the passages of now; where it can make none, those of the file."""
     view = life.reader.view()
     passages = view.passages_of(sorted(view.passages()), OF_A_DOCUMENT)
     chunks = [chunk for each in passages.values() for chunk in each]
-    return (Known(canary.question, frozenset({canary.doc_id})) for canary in make(chunks, life.at, view.release.number, set()))
+    made = [Known(canary.question, frozenset({canary.doc_id})) for canary in make(chunks, life.at, view.release.number)]
+    return _again(rng, made or snapshot.answered)
 
 
 def _again(rng: np.random.Generator, known: Sequence[Known]) -> Iterator[Known]:
@@ -274,5 +267,7 @@ def _again(rng: np.random.Generator, known: Sequence[Known]) -> Iterator[Known]:
         yield from (known[place] for place in rng.permutation(len(known)))
 
 
-def _some(known: Iterator[Known], count: int) -> list[Known]:
-    return list(islice(known, count))
+def _mixed(file: Iterator[Known], made: Iterator[Known], hours: int) -> list[Known]:
+    """What people ask in some hours, one of each in turn: in the words of passages, and otherwise."""
+    pairs = islice(zip(file, made, strict=True), hours * QUESTIONS_AN_HOUR // 2)
+    return list(chain.from_iterable(pairs))
