@@ -29,10 +29,17 @@ class PatientProtocol(H11Protocol):
     def handle_events(self) -> None:
         """Bytes have come, or a reply is complete: whether the head of a request is still to come is looked at anew."""
         super().handle_events()
-        if self.transport.is_closing() or self.conn.their_state is not h11.IDLE:
+        if self._answered_too_early() and not self.transport.is_closing():
+            if self._head_timer is None:
+                self._wait_for_head()
+        elif self.transport.is_closing() or self.conn.their_state is not h11.IDLE:
             self._stop_waiting()
         elif self._head_timer is None and self._has_begun():
             self._wait_for_head()
+
+    def _answered_too_early(self) -> bool:
+        """Whether the reply is complete and the body is not: uvicorn's clock has stopped at the first byte that came after the reply."""
+        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
 
     def _has_begun(self) -> bool:
         return bool(self.conn.trailing_data[0])
@@ -48,7 +55,8 @@ class PatientProtocol(H11Protocol):
     def _give_up(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            if not self._answered_too_early():  # who has a reply gets no second
+                self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
 
 

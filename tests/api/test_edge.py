@@ -77,6 +77,17 @@ def test_a_body_that_drips_in_gets_a_408(api, connection):
     assert 3 * PATIENCE_S - 0.5 < monotonic() - began < 3 * PATIENCE_S + 3
 
 
+def test_a_body_that_stops_coming_after_its_reply_is_hung_up_on(connection):
+    """The route reads no body; a byte of it must not keep the connection for ever."""
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(b"a")
+    connection.settimeout(PATIENCE_S + 6)
+    said, seconds = told(connection)
+    assert b"HTTP/1.1" not in said
+    assert seconds < PATIENCE_S + 4
+
+
 def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(own):
     """A request that has come whole may be worked on for longer than its body might have taken."""
     began = monotonic()
