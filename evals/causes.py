@@ -1,4 +1,4 @@
-"""What a fall points to, from what became of the questions that lost their passages (pure)."""
+"""What a fall points to, from what became of the questions that find less than they did (pure)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What became of a question that found its passage before, and does not any more.
+    """What became of a question that finds its passage not at all any more, or lower.
 
     Attributes:
         question: its id.
@@ -35,7 +35,7 @@ class Loss:
         exact: a search of all rows, without the vector index, finds it as before.
         likeness: cosine of the stored vector to that of the stored text as the model makes it now; None: not compared.
         rivals: which share of what is found in its place came since.
-        began: the first release that does not find it, as far as releases are kept to tell; None: not known.
+        began: the first release that finds it no better than now, as far as releases are kept to tell; None: not known.
     """
 
     question: str
@@ -71,7 +71,7 @@ class Diagnosis:
         if not self.of:
             return str(self.cause)
         begun = f", since release {self.release}" if self.release else ""
-        return f"{self.cause}{begun} ({self.agree} of {self.of} questions that lost their passage say so)"
+        return f"{self.cause}{begun} ({self.agree} of {self.of} questions that find less say so)"
 
 
 def diagnosed(losses: Sequence[Loss]) -> Diagnosis:

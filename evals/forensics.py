@@ -17,18 +17,21 @@ from tasks.retrieve import Hit, Query, retrieve
 # More say no more, and each takes some searches.
 LOOKED_AT = 40
 K = 10
-# Of the value before: a question with less is lost.
-HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A question whose answer is known, with the value that it had before (of the best rank 1, of none 0)."""
+    """A question whose answer is known, with the values that it had before and has now (of the best rank 1, of none 0)."""
 
     id: str
     question: str
     passages: tuple[Passage, ...]
     before: float
+    now: float = 0.0
+
+    def is_lost(self, value: float) -> bool:
+        """Whether a value is nearer to that of now than to that of before."""
+        return value <= (self.before + self.now) / 2
 
     def relevance(self, view: View) -> Relevance:
         """The chunks of a release that answer it."""
@@ -69,16 +72,17 @@ class Scene:
         relevance = known.relevance(self._view)
         if not relevance.chunk_ids:
             return Loss(known.id, gone=True, began=began)
+        found, exact = (self._hits(known, self._now.number, exact=exact) for exact in (False, True))
         return Loss(
             known.id,
-            exact=_value(self._hits(known, self._now.number, exact=True), relevance) > HALF * known.before,
+            exact=known.is_lost(_value(found, relevance)) and not known.is_lost(_value(exact, relevance)),
             likeness=self._likeness(sorted(relevance.chunk_ids)),
-            rivals=self._rivals(self._hits(known, self._now.number, exact=False)),
+            rivals=self._rivals(found),
             began=began,
         )
 
     def _rivals(self, hits: Sequence[Hit]) -> float:
-        """Which share of what is found was not there before."""
+        """Which share of what is found now was not there before."""
         if not hits or self._before is None:
             return 0.0
         ids = [hit.chunk.chunk_id for hit in hits]
@@ -97,7 +101,7 @@ class Scene:
         return sum(self._is_lost(known, release, known.relevance(view)) for known in lost) > len(lost) / 2
 
     def _is_lost(self, known: Known, release: int, relevance: Relevance) -> bool:
-        return not relevance.chunk_ids or _value(self._hits(known, release, exact=False), relevance) <= HALF * known.before
+        return not relevance.chunk_ids or known.is_lost(_value(self._hits(known, release, exact=False), relevance))
 
     def _hits(self, known: Known, release: int, *, exact: bool) -> tuple[Hit, ...]:
         return retrieve(self._reader, self._embedder, Query(known.question, k=K, release=release, exact=exact)).hits

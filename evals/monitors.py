@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from evals import history
@@ -10,7 +11,7 @@ from evals.alarms import Check, Status, checked, from_json
 from evals.asked import words_of_today
 from evals.causes import Diagnosis, diagnosed
 from evals.drift import Rule
-from evals.forensics import HALF, Known, Scene
+from evals.forensics import Known, Scene
 from evals.history import Course, Measured
 from evals.intervals import Interval
 from evals.watch import CANARIES, CANARY_PASSAGES, GOLDEN, GOLDEN_PASSAGES, RECALL, Facts, explained, readings
@@ -22,6 +23,8 @@ from index.store import Store
 FEEDBACK_NOW, FEEDBACK_BEFORE = timedelta(days=7), timedelta(days=84)
 # What is measured each night is good for some days.
 RECALL_IS_GOOD_FOR = timedelta(days=4)
+# The rest is many questions with a little less each, as there are on any day.
+MOST_OF_FALL = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ def _losses(store: Store, reader: Reader, embedder: Embedder, view: View, seen: 
 def _lost_golden(store: Store, course: Course) -> list[Known]:
     rows = {row["id"]: row for each in _evaluations(store, course) for row in each}
     return [
-        Known(question, rows[question]["question"], _passages(rows[question]), before)
-        for question, before in _worst(course)
+        Known(question, rows[question]["question"], _passages(rows[question]), before, now)
+        for question, before, now in _worst(course)
         if question in rows
     ]
 
@@ -152,20 +155,23 @@ def _lost_golden(store: Store, course: Course) -> list[Known]:
 def _lost_canaries(store: Store, course: Course) -> list[Known]:
     known = {canary.id: canary for canary in store.canaries.all()}
     return [
-        Known(name, known[name].question, (Passage(known[name].doc_id, known[name].quote),), before)
-        for name, before in _worst(course)
+        Known(name, known[name].question, (Passage(known[name].doc_id, known[name].quote),), before, now)
+        for name, before, now in _worst(course)
         if name in known
     ]
 
 
-def _worst(course: Course) -> list[tuple[str, float]]:
-    """The questions with less than half of their value before, or without a passage; the largest losses first."""
+def _worst(course: Course) -> list[tuple[str, float, float]]:
+    """The questions that make up most of the fall, with their values before and now; the largest losses first. Of what is gone, 0."""
     if not course.lately:
         return []
     now = {question: value for each in course.lately for question, value in each.values.items()}
-    gone = course.lately[-1].gone
-    lost = [(question, was) for question, was in course.means.items() if question in gone or now.get(question, was) <= HALF * was]
-    return sorted(lost, key=lambda each: (-each[1] + now.get(each[0], 0.0), each[0]))
+    now |= dict.fromkeys(course.lately[-1].gone, 0.0)
+    fallen = [(question, was, now[question]) for question, was in course.means.items() if now.get(question, was) < was]
+    fallen.sort(key=lambda each: (each[2] - each[1], each[0]))
+    enough = MOST_OF_FALL * sum(was - value for _, was, value in fallen)
+    before_each = accumulate((was - value for _, was, value in fallen), initial=0.0)
+    return [each for each, told in zip(fallen, before_each, strict=False) if told < enough]
 
 
 def _evaluations(store: Store, course: Course) -> list[Sequence[Mapping[str, Any]]]:

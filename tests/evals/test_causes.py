@@ -23,7 +23,7 @@ def test_most_losses_decide_and_name_the_release_where_most_of_them_began():
     losses = [*(Loss(f"q{n}", likeness=0.2, began=7) for n in range(8)), Loss("other", gone=True, began=3)]
     found = diagnosed(losses)
     assert found == Diagnosis(Cause.BATCH, 8, 9, 7)
-    assert str(found) == "a bad batch, since release 7 (8 of 9 questions that lost their passage say so)"
+    assert str(found) == "a bad batch, since release 7 (8 of 9 questions that find less say so)"
 
 
 def test_losses_that_disagree_point_to_nothing():

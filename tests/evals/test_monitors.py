@@ -133,6 +133,17 @@ def spoil(bench: Bench, share: float) -> int:
     return release.number
 
 
+def test_passages_that_stand_before_those_that_answer_are_named_though_nothing_is_lost_of_ten(orchard: Bench):
+    now = the_day_after(orchard)
+    orchard.ingest(*(Draft(f"rival{n}", content=" ".join(words_of(n)).encode()) for n in range(30)))
+    bad = orchard.live.number
+    orchard.put("later", "Something else about the harbour.")
+    measured(orchard, now)
+    golden = status(checked(orchard, now), "golden questions")
+    assert golden.state == "alarm"
+    assert (golden.cause, golden.release) == ("the corpus changed", bad)
+
+
 def test_vectors_of_other_texts_are_a_bad_batch_with_the_release_where_it_began(orchard: Bench):
     now = the_day_after(orchard)
     bad = spoil(orchard, 0.4)
