@@ -123,7 +123,7 @@ async def _ask(target: Target, number: int, idle: list[Connection], replies: Rep
     try:
         async with asyncio.timeout(GIVES_UP_S):
             where = urlsplit(target.url)
-            reader, writer = idle.pop() if idle else await asyncio.open_connection(where.hostname, where.port)
+            reader, writer = _pick(idle) or await asyncio.open_connection(where.hostname, where.port)
             writer.write(target.request(number))
             status, body, stays = await _reply(reader)
             if stays:
@@ -136,6 +136,16 @@ async def _ask(target: Target, number: int, idle: list[Connection], replies: Rep
     replies.seconds.append(perf_counter() - began)
     replies.began.append(began)
     return body
+
+
+def _pick(idle: list[Connection]) -> Connection | None:
+    """One that the service has not closed meanwhile: it need not keep those for ever that nobody uses."""
+    while idle:
+        reader, writer = idle.pop()
+        if not reader.at_eof():
+            return reader, writer
+        writer.close()
+    return None
 
 
 async def _reply(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
