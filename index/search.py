@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow.compute as pc
 from lance.query import MatchQuery
 from lancedb.db import DBConnection
+from lancedb.table import LanceTable
 
 from index import tables, vector_index
 from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
@@ -21,6 +22,7 @@ from index.neighbours import Neighbours, neighbours
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
 from index.shares import Shares
+from index.text_search import Found, TextDatasets, best
 from index.vector_index import VectorIndex
 
 OPEN_VIEWS = 8
@@ -58,8 +60,10 @@ class Tail:
 class View(Contents):
     """One release, opened for searching."""
 
-    def __init__(self, release: Release, dataset: Any, hidden: Sequence[str], shares: Shares | None = None) -> None:
+    def __init__(self, release: Release, dataset: Any, hidden: Sequence[str], shares: Shares | None = None, words: Any = None) -> None:
+        """`words`: the same rows with caches of their own for searches by text; without it there is nothing but `dataset`."""
         super().__init__(release, dataset)
+        self._words = words or dataset
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self.has_facets = FACETS in dataset.schema.names
@@ -96,19 +100,19 @@ class View(Contents):
         asked: dict[str, Any] = {"column": vector_index.COLUMN, "q": vector, "k": limit, "metric": "dot", "use_index": not exact}
         if settings and not exact:
             asked |= {"nprobes": settings.nprobes, "refine_factor": settings.refine_for(limit)}
-        return [Candidate(row, 1.0 - distance) for row, distance in self._found("_distance", condition, nearest=asked)]
+        return [Candidate(row, 1.0 - distance) for row, distance in _found(self._dataset, "_distance", condition, nearest=asked)]
 
     def by_text(self, text: str, limit: int, condition: str | None) -> list[Candidate]:
-        """The passages that share the most telling words with `text` (BM25), best first."""
+        """The passages that share the most telling words with `text` (BM25), best first; of equally good ones those that came first."""
         if not self.has_full_text:
             return []
         # A MatchQuery takes plain words: nothing in `text` is query syntax.
         words = MatchQuery(text, FULL_TEXT_COLUMN)
-        return [Candidate(row, score) for row, score in self._found("_score", condition, full_text_query=words, limit=limit)]
 
-    def _found(self, score: str, condition: str | None, **search: Any) -> Iterator[tuple[int, float]]:
-        rows = self._dataset.scanner(columns=[score], filter=condition, prefilter=True, with_row_id=True, **search).to_table()
-        return zip(rows["_rowid"].to_pylist(), rows[score].to_pylist(), strict=True)
+        def find(depth: int) -> Found:
+            return list(_found(self._words, "_score", condition, full_text_query=words, limit=depth))
+
+        return [Candidate(row, score) for row, score in best(find, limit, self.release.rows)]
 
     def share_of(self, condition: str) -> float:
         """The share of the rows that match, as of some minutes ago."""
@@ -166,6 +170,11 @@ class View(Contents):
         return lru_cache(WORDS)(lambda word: bool(self.by_text(word, 1, None)))
 
 
+def _found(dataset: Any, score: str, condition: str | None, **search: Any) -> Iterator[tuple[int, float]]:
+    rows = dataset.scanner(columns=[score], filter=condition, prefilter=True, with_row_id=True, **search).to_table()
+    return zip(rows["_rowid"].to_pylist(), rows[score].to_pylist(), strict=True)
+
+
 class Views(Protocol):
     """Where releases are opened."""
 
@@ -201,7 +210,9 @@ class Reader:
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
         self._live = 0
+        self._tables: dict[str, LanceTable] = {}
         self._datasets: dict[str, Any] = {}
+        self._texts = TextDatasets()
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._warmed: frozenset[str] = frozenset()
         self._lock = RLock()
@@ -257,11 +268,14 @@ class Reader:
             self._warmed = view.index_segments
 
     def _open(self, release: Release) -> View:
-        if release.generation not in self._datasets:
-            table = tables.open_existing(self._db, table_name(release.generation))
-            self._datasets[release.generation] = tables.dataset(table, self._index_cache)
+        if release.generation not in self._tables:
+            table = self._tables[release.generation] = tables.open_existing(self._db, table_name(release.generation))
+            self._datasets[release.generation] = tables.dataset(table, tables.session(self._index_cache))
         dataset = self._datasets[release.generation].checkout_version(release.version)
-        return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation])
+        words, renewed = self._texts.at(self._tables[release.generation], dataset, FULL_TEXT_COLUMN)
+        if renewed:
+            self._views.clear()
+        return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation], words)
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""

@@ -76,11 +76,11 @@ class Store:
         newest = next(release for release in self.log.all() if release.generation == generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
-        return View(head, tables.dataset(table, self.index_cache), ())
+        return View(head, tables.dataset(table, tables.session(self.index_cache)), ())
 
     def at(self, release: Release) -> View:
         """The rows of a release, whether or not it is servable still; opened for a look, not to be kept."""
-        dataset = tables.dataset(tables.open_existing(self.db, table_name(release.generation)), self.index_cache)
+        dataset = tables.dataset(tables.open_existing(self.db, table_name(release.generation)), tables.session(self.index_cache))
         return View(release, dataset.checkout_version(release.version), ())
 
     def lease(self, name: str) -> Lease:

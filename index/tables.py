@@ -24,6 +24,7 @@ MANY_FRAGMENTS = 40
 # Bytes, per process. Where searches are served the whole vector index must fit in: 125 MB a million rows.
 INDEX_CACHE = 256 * 1024 * 1024
 SERVING_CACHE = 1536 * 1024 * 1024
+TEXT_CACHE = 256 * 1024 * 1024
 METADATA_CACHE = 64 * 1024 * 1024
 
 
@@ -85,20 +86,26 @@ def drop_all_but(db: DBConnection, prefixes: Sequence[str], kept: Collection[str
             db.drop_table(name)
 
 
-def dataset(table: LanceTable, index_cache: int = INDEX_CACHE) -> Any:
-    """The table's version as a Lance dataset, for reading; all of a process share their caches.
+def dataset(table: LanceTable, session: Any) -> Any:
+    """The table's version as a Lance dataset, for reading.
 
     LanceDB hands each search to another thread five times, and waking one takes a millisecond where there are few cores: what takes
     it 9 ms takes the dataset 2.
     """
-    return table.to_lance(session=_lance_session(index_cache))
+    return table.to_lance(session=session)
 
 
-@cache
-def _lance_session(index_cache: int) -> Any:
+def new_session(index_cache: int) -> Any:
+    """Caches for datasets, with so many bytes for what is read of indexes."""
     import lance
 
     return cast(Any, lance).Session(index_cache_size_bytes=index_cache, metadata_cache_size_bytes=METADATA_CACHE)
+
+
+@cache
+def session(index_cache: int = INDEX_CACHE) -> Any:
+    """The caches that all of a process share."""
+    return new_session(index_cache)
 
 
 def fold(table: LanceTable) -> None:
