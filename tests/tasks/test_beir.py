@@ -87,7 +87,7 @@ def test_an_export_never_writes_over_questions(folder):
 def test_documents_of_a_corpus_are_read_one_by_one(folder):
     assert not beir.has_documents(folder)
     (folder / "corpus.jsonl.gz").write_bytes(
-        gzip.compress(lines({"_id": "a", "title": "Mine", "text": "Falun."}, {"_id": "b", "text": "-"}))
+        gzip.compress(lines({"_id": "a", "title": "Mine", "text": "Falun."}, {"_id": "b", "text": "-"}), mtime=0)
     )
     assert beir.has_documents(folder)
     assert list(beir.documents(folder, "docs:")) == [
@@ -96,7 +96,8 @@ def test_documents_of_a_corpus_are_read_one_by_one(folder):
     ]
 
 
-PACKED = gzip.compress(lines(*QUERIES))
+# Without the time: it stands in the names of tests, which must be the same in each process that collects them.
+PACKED = gzip.compress(lines(*QUERIES), mtime=0)
 
 
 @pytest.mark.parametrize(
