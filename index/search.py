@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from threading import RLock
 from typing import Any, Protocol
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from lance.query import MatchQuery
 from lancedb.db import DBConnection
@@ -22,10 +23,11 @@ from index.neighbours import Neighbours, neighbours
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
 from index.shares import Shares
-from index.text_search import Found, TextDatasets, best
+from index.text_search import ROW, SCORE, TextDatasets, best
 from index.vector_index import VectorIndex
 
 OPEN_VIEWS = 8
+DISTANCE = "_distance"
 # Of these a view remembers whether passages have them.
 WORDS = 100_000
 
@@ -100,19 +102,19 @@ class View(Contents):
         asked: dict[str, Any] = {"column": vector_index.COLUMN, "q": vector, "k": limit, "metric": "dot", "use_index": not exact}
         if settings and not exact:
             asked |= {"nprobes": settings.nprobes, "refine_factor": settings.refine_for(limit)}
-        return [Candidate(row, 1.0 - distance) for row, distance in _found(self._dataset, "_distance", condition, nearest=asked)]
+        found = _scan(self._dataset, DISTANCE, condition, nearest=asked)
+        return [Candidate(row, 1.0 - distance) for row, distance in _pairs(found, DISTANCE)]
 
     def by_text(self, text: str, limit: int, condition: str | None) -> list[Candidate]:
         """The passages that share the most telling words with `text` (BM25), best first; of equally good ones those that came first."""
         if not self.has_full_text:
             return []
+        found = best(lambda most: self._matching(text, most, condition), limit)
+        return [Candidate(row, score) for row, score in _pairs(found, SCORE)]
+
+    def _matching(self, text: str, most: int, condition: str | None) -> pa.Table:
         # A MatchQuery takes plain words: nothing in `text` is query syntax.
-        words = MatchQuery(text, FULL_TEXT_COLUMN)
-
-        def find(depth: int) -> Found:
-            return list(_found(self._words, "_score", condition, full_text_query=words, limit=depth))
-
-        return [Candidate(row, score) for row, score in best(find, limit, self.release.rows)]
+        return _scan(self._words, SCORE, condition, full_text_query=MatchQuery(text, FULL_TEXT_COLUMN), limit=most)
 
     def share_of(self, condition: str) -> float:
         """The share of the rows that match, as of some minutes ago."""
@@ -167,12 +169,15 @@ class View(Contents):
     @cached_property
     def has_word(self) -> Callable[[str], bool]:
         """Whether some passage has a word, as searches by text understand words; remembered, for a release does not change."""
-        return lru_cache(WORDS)(lambda word: bool(self.by_text(word, 1, None)))
+        return lru_cache(WORDS)(lambda word: self.has_full_text and bool(len(self._matching(word, 1, None))))
 
 
-def _found(dataset: Any, score: str, condition: str | None, **search: Any) -> Iterator[tuple[int, float]]:
-    rows = dataset.scanner(columns=[score], filter=condition, prefilter=True, with_row_id=True, **search).to_table()
-    return zip(rows["_rowid"].to_pylist(), rows[score].to_pylist(), strict=True)
+def _scan(dataset: Any, score: str, condition: str | None, **search: Any) -> pa.Table:
+    return dataset.scanner(columns=[score], filter=condition, prefilter=True, with_row_id=True, **search).to_table()
+
+
+def _pairs(found: pa.Table, score: str) -> Iterator[tuple[int, float]]:
+    return zip(found[ROW].to_pylist(), found[score].to_pylist(), strict=True)
 
 
 class Views(Protocol):
@@ -272,9 +277,10 @@ class Reader:
             table = self._tables[release.generation] = tables.open_existing(self._db, table_name(release.generation))
             self._datasets[release.generation] = tables.dataset(table, tables.session(self._index_cache))
         dataset = self._datasets[release.generation].checkout_version(release.version)
-        words, renewed = self._texts.at(self._tables[release.generation], dataset, FULL_TEXT_COLUMN)
-        if renewed:
-            self._views.clear()
+        parts = frozenset(
+            part.uuid for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names for part in index.segments
+        )
+        words = self._texts.at(self._tables[release.generation], release.version, parts)
         return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation], words)
 
     def _forget_stale(self) -> None:

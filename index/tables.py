@@ -24,6 +24,7 @@ MANY_FRAGMENTS = 40
 # Bytes, per process. Where searches are served the whole vector index must fit in: 125 MB a million rows.
 INDEX_CACHE = 256 * 1024 * 1024
 SERVING_CACHE = 1536 * 1024 * 1024
+# Beside it, for searches by text.
 TEXT_CACHE = 256 * 1024 * 1024
 METADATA_CACHE = 64 * 1024 * 1024
 
@@ -103,7 +104,7 @@ def new_session(index_cache: int) -> Any:
 
 
 @cache
-def session(index_cache: int = INDEX_CACHE) -> Any:
+def session(index_cache: int) -> Any:
     """The caches that all of a process share."""
     return new_session(index_cache)
 

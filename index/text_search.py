@@ -3,53 +3,57 @@
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 from lancedb.table import LanceTable
 
 from index import tables
 
-# How much deeper a search looks first where passages of the same score lie on both sides of its limit.
+SCORE = "_score"
+ROW = "_rowid"
+# How many more are looked for first where passages of the same score lie on both sides of the limit, and how many at most: a word that
+# stands in half of ten million passages shall not make a search read all of them.
 DEEPER = 8
-# Parts of text indexes that were replaced, and whose files are still open, before all of them are closed. A part has one file or a few.
+MOST = 20_000
+# Parts of text indexes that nothing new uses any more, and whose files are still open. A part has a file or a few.
 MOST_REPLACED = 64
-Found = list[tuple[int, float]]
 
 
-def best(find: Callable[[int], Found], limit: int, rows: int) -> Found:
-    """The `limit` best of what `find` finds, as pairs of a row and its score; of equal scores the first rows.
+def best(find: Callable[[int], pa.Table], limit: int) -> pa.Table:
+    """The `limit` best of what `find` finds at most so many of, by `_score`; of equal ones those with the lowest `_rowid`.
 
     Lance searches the parts of an index at once, and which of the passages with the score of the last one it returns depends on which
-    part came first: the same question would have now these and now those. `rows` are as many as `find` could find at most.
+    part came first: the same question would find now these and now those. Where more than `MOST` have that score, it still does.
     """
-    for depth in (limit + 1, DEEPER * limit, rows):
-        found = sorted(find(depth), key=lambda pair: (-pair[1], pair[0]))
-        if len(found) <= limit or found[limit - 1][1] > found[-1][1] or len(found) < depth:
+    for depth in (limit + 1, DEEPER * limit, MOST):
+        found = find(depth).sort_by([(SCORE, "descending"), (ROW, "ascending")])
+        if len(found) < depth or found[SCORE][limit - 1] != found[SCORE][-1]:
             break
-    return found[:limit]
+    return found.slice(0, limit)
 
 
 class TextDatasets:
-    """The versions of chunk tables, opened for searches by text alone. Not safe to share between threads.
+    """Versions of chunk tables, opened for searches by text alone. Not safe to share between threads.
 
-    Lance keeps each part of a text index that a search has used, with its open files, for as long as the session lives or until its
-    caches are full. Each fold of the tail makes a part anew: a process that serves for a day would run out of file handles.
-    So these searches have a session of their own, and a new one now and then; the vector index, which is large, stays where it is.
+    Lance keeps each part of a text index that was searched, with its open files, until the caches of its session are full or nobody
+    uses the session. Each fold of the tail makes a part anew: a process that serves for a day would run out of file handles. So these
+    searches have a session of their own, and now and then a new one; the vector index, which is large, stays in that of the process.
     """
 
-    def __init__(self) -> None:
-        self._forget()
+    def __init__(self, most_replaced: int = MOST_REPLACED) -> None:
+        self._most_replaced = most_replaced
+        self._renew()
 
-    def at(self, table: LanceTable, dataset: Any, column: str) -> tuple[Any, bool]:
-        """The version of the table that `dataset` shows; and whether those that were opened before should be let go."""
-        parts = frozenset(part.uuid for index in dataset.describe_indices() if column in index.field_names for part in index.segments)
-        renewed = len(self._used - parts) > MOST_REPLACED
-        if renewed:
-            self._forget()
+    def at(self, table: LanceTable, version: int, parts: frozenset[str]) -> Any:
+        """A version of the table; `parts` are the ids of those that its text index has."""
+        if len(self._used - parts) > self._most_replaced:
+            self._renew()
         self._used |= parts
-        if table.name not in self._heads:
-            self._heads[table.name] = tables.dataset(table, self._session)
-        return self._heads[table.name].checkout_version(dataset.version), renewed
+        if table.name not in self._tables:
+            self._tables[table.name] = tables.dataset(table, self._session)
+        return self._tables[table.name].checkout_version(version)
 
-    def _forget(self) -> None:
+    def _renew(self) -> None:
+        """Versions that are still in use keep the session before alive, for as long as they are."""
         self._session = tables.new_session(tables.TEXT_CACHE)
-        self._heads: dict[str, Any] = {}
+        self._tables: dict[str, Any] = {}
         self._used: frozenset[str] = frozenset()

@@ -1,24 +1,31 @@
-"""Searches by text give the same passages each time."""
+"""Searches by text give the same passages each time, and keep nothing of indexes that were replaced long ago."""
 
+from collections.abc import Sequence
+
+import pyarrow as pa
 import pytest
 
+from index import tables
+from index.chunks import table_name
 from index.documents import Draft
-from index.text_search import Found, best
+from index.text_search import TextDatasets, best
 from tests.bench import Bench
 
-ROWS: Found = [(7, 3.0), *((row, 2.0) for row in (9, 4, 1, 8, 3)), (5, 1.0)]
+# Row 7 has the score 3, five rows have 2, row 5 has 1.
+ROWS = [(7, 3.0), *((row, 2.0) for row in (9, 4, 1, 8, 3)), (5, 1.0)]
 
 
 class Finder:
-    """Finds rows best first, and of equal ones the last first; counts how deep it looked."""
+    """Finds rows best first, and of equal ones the last first; remembers how deep it looked."""
 
-    def __init__(self, rows: Found) -> None:
+    def __init__(self, rows: Sequence[tuple[int, float]]) -> None:
         self.rows = sorted(rows, key=lambda pair: (-pair[1], -pair[0]))
         self.depths: list[int] = []
 
-    def __call__(self, depth: int) -> Found:
+    def __call__(self, depth: int) -> pa.Table:
         self.depths.append(depth)
-        return self.rows[:depth]
+        found = self.rows[:depth]
+        return pa.table({"_rowid": [row for row, _ in found], "_score": pa.array([score for _, score in found], pa.float32())})
 
 
 @pytest.mark.parametrize(
@@ -33,14 +40,19 @@ class Finder:
 )
 def test_of_equal_scores_the_first_rows_are_the_best(limit: int, rows: list[int], looks: int):
     finder = Finder(ROWS)
-    assert [row for row, _ in best(finder, limit, len(ROWS))] == rows
+    assert best(finder, limit)["_rowid"].to_pylist() == rows
     assert len(finder.depths) == looks
 
 
-def test_where_very_many_have_the_same_score_all_of_them_are_looked_at():
-    finder = Finder([(row, 1.0) for row in range(1_000)])
-    assert [row for row, _ in best(finder, 10, 1_000)] == list(range(10))
-    assert finder.depths == [11, 80, 1_000]
+def test_what_finds_nothing_has_no_best():
+    assert len(best(Finder([]), 10)) == 0
+
+
+def test_where_many_have_the_same_score_more_of_them_are_looked_at_but_never_all():
+    few, many = Finder([(row, 1.0) for row in range(1_000)]), Finder([(row, 1.0) for row in range(30_000)])
+    assert best(few, 10)["_rowid"].to_pylist() == list(range(10))
+    assert len(best(many, 10)) == 10
+    assert few.depths == many.depths == [11, 80, 20_000]
 
 
 def test_a_search_by_text_finds_the_same_of_many_equal_passages_each_time(bench: Bench):
@@ -49,3 +61,20 @@ def test_a_search_by_text_finds_the_same_of_many_equal_passages_each_time(bench:
     first = view.by_text("apples", 100, None)
     assert [candidate.row for candidate in first] == sorted(candidate.row for candidate in first)
     assert all(view.by_text("apples", 100, None) == first for _ in range(100))
+
+
+def test_what_was_read_of_replaced_text_indexes_is_let_go(bench: Bench):
+    keeping, renewing = TextDatasets(most_replaced=1_000), TextDatasets(most_replaced=2)
+    for turn in range(12):
+        bench.store.existing_chunk_table(bench.live.generation).fold_text()
+        bench.put(f"d{turn}", f"apples of year {turn}")
+        kept, renewed = (bytes_after_a_search(bench, datasets, f"part {turn}") for datasets in (keeping, renewing))
+    assert renewed < kept / 2
+
+
+def bytes_after_a_search(bench: Bench, datasets: TextDatasets, part: str) -> int:
+    """What the session holds when the live release was searched, whose text index is one new part."""
+    table = tables.open_existing(bench.store.db, table_name(bench.live.generation))
+    dataset = datasets.at(table, bench.live.version, frozenset({part}))
+    assert len(dataset.scanner(full_text_query="apples").to_table()) == bench.live.rows
+    return int(dataset.session().size_bytes())
