@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lance.query import MatchQuery
 from lancedb.db import DBConnection
-from lancedb.table import LanceTable
 
 from index import tables, vector_index
 from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, table_name
@@ -215,9 +214,8 @@ class Reader:
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
         self._live = 0
-        self._tables: dict[str, LanceTable] = {}
         self._datasets: dict[str, Any] = {}
-        self._texts = TextDatasets()
+        self._texts = TextDatasets(db)
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._warmed: frozenset[str] = frozenset()
         self._lock = RLock()
@@ -273,14 +271,12 @@ class Reader:
             self._warmed = view.index_segments
 
     def _open(self, release: Release) -> View:
-        if release.generation not in self._tables:
-            table = self._tables[release.generation] = tables.open_existing(self._db, table_name(release.generation))
-            self._datasets[release.generation] = tables.dataset(table, tables.session(self._index_cache))
-        dataset = self._datasets[release.generation].checkout_version(release.version)
-        parts = frozenset(
-            part.uuid for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names for part in index.segments
-        )
-        words = self._texts.at(self._tables[release.generation], release.version, parts)
+        name = table_name(release.generation)
+        if name not in self._datasets:
+            self._datasets[name] = tables.dataset(tables.open_existing(self._db, name), tables.session(self._index_cache))
+        dataset = self._datasets[name].checkout_version(release.version)
+        indexes = [index for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
+        words = self._texts.at(name, release.version, frozenset(part.uuid for index in indexes for part in index.segments))
         return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation], words)
 
     def _forget_stale(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-from lancedb.table import LanceTable
+from lancedb.db import DBConnection
 
 from index import tables
 
@@ -39,18 +39,20 @@ class TextDatasets:
     searches have a session of their own, and now and then a new one; the vector index, which is large, stays in that of the process.
     """
 
-    def __init__(self, most_replaced: int = MOST_REPLACED) -> None:
-        self._most_replaced = most_replaced
+    def __init__(self, db: DBConnection, most_replaced: int | None = None) -> None:
+        self._db = db
+        self._most_replaced = MOST_REPLACED if most_replaced is None else most_replaced
         self._renew()
 
-    def at(self, table: LanceTable, version: int, parts: frozenset[str]) -> Any:
-        """A version of the table; `parts` are the ids of those that its text index has."""
+    def at(self, name: str, version: int, parts: frozenset[str]) -> Any:
+        """A version of the table of that name; `parts` are the ids of those that its text index has."""
         if len(self._used - parts) > self._most_replaced:
             self._renew()
         self._used |= parts
-        if table.name not in self._tables:
-            self._tables[table.name] = tables.dataset(table, self._session)
-        return self._tables[table.name].checkout_version(version)
+        if name not in self._tables:
+            # A handle that was opened before may stand on a version that is cleaned away by now.
+            self._tables[name] = tables.dataset(tables.open_existing(self._db, name), self._session)
+        return self._tables[name].checkout_version(version)
 
     def _renew(self) -> None:
         """Versions that are still in use keep the session before alive, for as long as they are."""

@@ -1,11 +1,12 @@
 """Searches by text give the same passages each time, and keep nothing of indexes that were replaced long ago."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 
-from index import tables
+from index import text_search
 from index.chunks import table_name
 from index.documents import Draft
 from index.text_search import TextDatasets, best
@@ -64,7 +65,7 @@ def test_a_search_by_text_finds_the_same_of_many_equal_passages_each_time(bench:
 
 
 def test_what_was_read_of_replaced_text_indexes_is_let_go(bench: Bench):
-    keeping, renewing = TextDatasets(most_replaced=1_000), TextDatasets(most_replaced=2)
+    keeping, renewing = TextDatasets(bench.store.db, 1_000), TextDatasets(bench.store.db, 2)
     for turn in range(24):
         bench.store.existing_chunk_table(bench.live.generation).fold_text()
         bench.put(f"d{turn}", f"apples of year {turn}")
@@ -74,7 +75,22 @@ def test_what_was_read_of_replaced_text_indexes_is_let_go(bench: Bench):
 
 def bytes_after_a_search(bench: Bench, datasets: TextDatasets, part: str) -> int:
     """What the session holds when the live release was searched, whose text index is one new part."""
-    table = tables.open_existing(bench.store.db, table_name(bench.live.generation))
-    dataset = datasets.at(table, bench.live.version, frozenset({part}))
+    dataset = datasets.at(table_name(bench.live.generation), bench.live.version, frozenset({part}))
     assert len(dataset.scanner(full_text_query="apples").to_table()) == bench.live.rows
     return int(dataset.session().size_bytes())
+
+
+def test_searches_go_on_when_what_was_opened_first_is_cleaned_away(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(text_search, "MOST_REPLACED", 0)
+    bench.put("apples", "apples")
+    rows = bench.store.existing_chunk_table(bench.live.generation)
+    reader = bench.store.reader()
+    assert reader.view().by_text("apples", 5, None)
+    for turn in range(3):
+        rows.fold_text()
+        bench.put(f"d{turn}", f"apples of year {turn}")
+    for release in range(1, bench.live.number):
+        rows.untag(release)
+    rows.clean(timedelta(0))
+    reader.follow()
+    assert len(reader.view().by_text("apples", 5, None)) == 4
