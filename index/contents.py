@@ -20,9 +20,11 @@ SLICE = 8192
 class Contents:
     """The rows of one release: a Lance dataset that stays on the release's version."""
 
-    def __init__(self, release: Release, dataset: Any) -> None:
+    def __init__(self, release: Release, dataset: Any, words: Any = None) -> None:
+        """`words`: the same rows with caches of their own for what concerns the text index; without it there is nothing but `dataset`."""
         self.release = release
         self._dataset = dataset
+        self._words = words or dataset
 
     def nearest(self, vectors: Vectors, count: int, condition: str | None = None) -> Vectors:
         """The scores of the passages that are truly nearest to each vector, best first: shape (vectors, count).
@@ -72,7 +74,7 @@ class Contents:
     def unindexed_text(self) -> int:
         """Rows that the full-text index does not have: a search by text reads each. Reads statistics: not for each request."""
         names = [index.name for index in self._dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
-        return max((int(self._dataset.stats.index_stats(name)["num_unindexed_rows"]) for name in names), default=self.release.rows)
+        return max((int(self._words.stats.index_stats(name)["num_unindexed_rows"]) for name in names), default=self.release.rows)
 
     def fragments(self) -> int:
         """In how many pieces the rows are."""

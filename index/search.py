@@ -62,9 +62,7 @@ class View(Contents):
     """One release, opened for searching."""
 
     def __init__(self, release: Release, dataset: Any, hidden: Sequence[str], shares: Shares | None = None, words: Any = None) -> None:
-        """`words`: the same rows with caches of their own for searches by text; without it there is nothing but `dataset`."""
-        super().__init__(release, dataset)
-        self._words = words or dataset
+        super().__init__(release, dataset, words)
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self.has_facets = FACETS in dataset.schema.names
