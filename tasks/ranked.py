@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from index import filters
 from index.embedder import Vectors
 from index.policy import SearchSettings
 from index.search import Candidate, Owner, View
 from tasks.fuse import weighted_min_max
+from tasks.meanwhile import meanwhile
 
 DEEPEST = 1_000
 MOST_LOOKS = 12
@@ -19,11 +21,12 @@ Scored = tuple[int, float]
 class Sought:
     """What is looked for: without a `vector` no vectors are searched, without `words` no text; `depth` candidates of each kind.
 
+    `vector` gives the question's, shape (dimensions,): words are looked for while it is embedded, which takes as long.
     `told_apart`: documents that say the same are known only when they are found.
     """
 
     text: str
-    vector: Vectors | None
+    vector: Callable[[], Vectors] | None
     words: bool
     terms: tuple[filters.Term, ...]
     without_aliases: bool
@@ -89,9 +92,11 @@ def _look(view: View, sought: Sought, depth: int, without: Sequence[str]) -> Loo
         sought.terms, view.hidden, without_aliases=sought.without_aliases, with_facets=view.has_facets, without=without
     )
     settings = sought.settings
-    by_vector = view.by_vector(sought.vector, depth, condition, sought.exact, settings) if sought.vector is not None else []
-    by_text = view.by_text(sought.text, depth, condition) if sought.words else []
-    return Look(_scores(by_vector), _scores(by_text))
+    if sought.vector is None:
+        return Look({}, _scores(view.by_text(sought.text, depth, condition)))
+    by_text = meanwhile(partial(view.by_text, sought.text, depth, condition)) if sought.words else list
+    by_vector = view.by_vector(sought.vector(), depth, condition, sought.exact, settings)
+    return Look(_scores(by_vector), _scores(by_text()))
 
 
 def _scores(candidates: Iterable[Candidate]) -> Scores:

@@ -1,6 +1,6 @@
 """A question to the passages that are nearest to it: what the API serves and the evaluations measure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
@@ -75,7 +75,7 @@ class Hit:
 class Retrieved:
     """The hits, best first, and what they were made from.
 
-    `timings_ms`: embed, search, read (what is shown), total, and rerank where it was done.
+    `timings_ms`: embed, search (what goes on meanwhile is not counted), read (what is shown), total, and rerank where it was done.
     `vector` is that of the question, None in text mode. `next` is where the next page begins; None when there is none.
     """
 
@@ -110,9 +110,8 @@ def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: R
     _check_release(view, embedder, query)
     mode = _mode(embedder, query)
     own, always = filters.parse(query.filter, view.release.fields), filters.parse(query.always)
-    vector = query.vector if query.vector is not None or mode == "text" or embedder is None else embedder.embed_query(query.text)
-    embedded = perf_counter()
-    sought = _sought(view, query, own + always, None if mode == "text" else vector, words=mode != "vector")
+    vector = None if mode == "text" else _QueryVector(query, embedder)
+    sought = _sought(view, query, own + always, vector, words=mode != "vector")
     skipped = query.place.skipped if query.place else 0
     room = min(query.k, DEEPEST - skipped)
     found = ranked(view, sought, max(skipped + room, query.rerank))
@@ -124,7 +123,7 @@ def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: R
     if query.place:
         resumed(query.place, order)
     shown = order[skipped : skipped + room]
-    timings = {"embed": _ms(began, embedded), "search": _ms(embedded, searched)}
+    timings = {"embed": vector.took_ms if vector else 0.0, "search": _ms(began, searched) - (vector.took_ms if vector else 0.0)}
     began_to_read = perf_counter()
     hits = _hits(view, query, found, shown, always, reread)
     timings["read"] = _ms(began_to_read, perf_counter())
@@ -134,10 +133,27 @@ def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: R
         hits=hits,
         degraded=_degraded(view, query, mode, reranker),
         timings_ms=timings | ({"rerank": _ms(searched, done)} if first else {}) | {"total": _ms(began, perf_counter())},
-        vector=sought.vector,
+        vector=vector() if vector else None,
         next=place_after(view.release.number, mode, sought, order, skipped + room, reranks, found.is_all),
         explanation=explanation(mode, view, sought, found, own, first) if query.explain else None,
     )
+
+
+class _QueryVector:
+    """The vector of a question, embedded when it is first wanted where it is not known yet. `took_ms`: how long that took."""
+
+    def __init__(self, query: Query, embedder: Embedder | None) -> None:
+        self.took_ms = 0.0
+        self._text, self._known, self._embedder = query.text, query.vector, embedder
+
+    def __call__(self) -> Vectors:
+        if self._known is None:
+            if self._embedder is None:  # `_mode` lets no search by vector come here without
+                raise Unavailable("the embedding model is still loading", retry_after_s=5)
+            began = perf_counter()
+            self._known = self._embedder.embed_query(self._text)
+            self.took_ms = _ms(began, perf_counter())
+        return self._known
 
 
 def _check(query: Query) -> None:
@@ -171,7 +187,7 @@ def _mode(embedder: Embedder | None, query: Query) -> Mode:
     raise Unavailable("the embedding model is still loading", retry_after_s=5)
 
 
-def _sought(view: View, query: Query, terms: tuple[filters.Term, ...], vector: Vectors | None, *, words: bool) -> Sought:
+def _sought(view: View, query: Query, terms: tuple[filters.Term, ...], vector: Callable[[], Vectors] | None, *, words: bool) -> Sought:
     aliases, place = bool(view.release.aliases), query.place
     # With a filter an alias may match where its canonical document does not: then they are told apart afterwards.
     without_aliases, told_apart = aliases and not terms, bool(aliases and (terms or view.hidden))
