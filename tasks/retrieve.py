@@ -123,7 +123,8 @@ def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: R
     if query.place:
         resumed(query.place, order)
     shown = order[skipped : skipped + room]
-    timings = {"embed": vector.took_ms if vector else 0.0, "search": _ms(began, searched) - (vector.took_ms if vector else 0.0)}
+    embedding_s = vector.took_s if vector else 0.0
+    timings = {"embed": _ms(0.0, embedding_s), "search": _ms(began + embedding_s, searched)}
     began_to_read = perf_counter()
     hits = _hits(view, query, found, shown, always, reread)
     timings["read"] = _ms(began_to_read, perf_counter())
@@ -140,10 +141,10 @@ def retrieve(reader: Views, embedder: Embedder | None, query: Query, reranker: R
 
 
 class _QueryVector:
-    """The vector of a question, embedded when it is first wanted where it is not known yet. `took_ms`: how long that took."""
+    """The vector of a question, embedded when it is first wanted where it is not known yet. `took_s`: how long that took."""
 
     def __init__(self, query: Query, embedder: Embedder | None) -> None:
-        self.took_ms = 0.0
+        self.took_s = 0.0
         self._text, self._known, self._embedder = query.text, query.vector, embedder
 
     def __call__(self) -> Vectors:
@@ -152,7 +153,7 @@ class _QueryVector:
                 raise Unavailable("the embedding model is still loading", retry_after_s=5)
             began = perf_counter()
             self._known = self._embedder.embed_query(self._text)
-            self.took_ms = _ms(began, perf_counter())
+            self.took_s = perf_counter() - began
         return self._known
 
 

@@ -69,6 +69,7 @@ def test_the_reply_names_its_release_and_its_time(orchard: Bench):
     assert (found.release, found.as_of, found.degraded) == (2, orchard.live.created_at, ())
     assert set(found.timings_ms) == {"embed", "search", "read", "total"}
     assert found.timings_ms["total"] >= found.timings_ms["search"]
+    assert all(round(ms, 2) == ms for ms in found.timings_ms.values())
 
 
 def test_a_caller_can_insist_on_a_release_that_is_new_enough(orchard: Bench):
