@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,10 +86,14 @@ class RunningPlatform:
 
 
 @contextmanager
-def started(**more: str) -> Iterator[RunningPlatform]:
-    """An empty platform that is ready, in a temporary folder, with `more` settings by name; it is stopped in the end."""
+def started(prepare: Callable[[Path], object] = lambda _: None, **more: str) -> Iterator[RunningPlatform]:
+    """A platform that is ready, in a temporary folder, with `more` settings by name; it is stopped in the end.
+
+    It is empty, but for what `prepare` puts into its home.
+    """
     with TemporaryDirectory(prefix="groundwork-bench-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
+        prepare(home)
         port, prefect_port = free_ports(2)
         settings = {"HOME": folder, "PORT": str(port), "PREFECT_PORT": str(prefect_port), "SAMPLE": "0", **more}
         with (home / CONSOLE).open("wb") as console:

@@ -16,7 +16,7 @@ from evals.bench.variants import Variants, passages
 from evals.recall import K, Probe
 from index.embedder import Vectors, open_embedder
 from index.policy import index_policy
-from index.store import open_store
+from index.store import Store, open_store
 from tasks.publish import Publisher
 
 REAL = 1_000
@@ -48,16 +48,21 @@ def filled(home: Path, rows: int, questions: int, data: Path | None = None, copy
     texts = _texts(known, rows)
     drawn = vectors.draw(rows, rng)
     corpus.pour(store, publisher, ((texts[start : start + SLICE], drawn[start : start + SLICE]) for start in range(0, rows, SLICE)))
+    settle(store, publisher, home, vectors, rng)
+    if copy:
+        _write(copy, texts, drawn)
+    return Filled(home, _questions(known, questions, rng))
+
+
+def settle(store: Store, publisher: Publisher, home: Path, vectors: Lifelike, rng: np.random.Generator) -> None:
+    """Folds what was filled, and makes and tunes its vector index, as maintenance does."""
     publisher.table.fold()
     publisher.publish_maintenance()
     asked = vectors.draw(TUNED_ON, rng)
     nearest = store.head(publisher.table.generation).nearest(asked, K)
     nothing = Questions(asked, (), nearest)
     made = Scaled(home, store, publisher, nothing, Hardness(0, 0, 0), Stopwatch(), Stopwatch(), Stopwatch())
-    made.settle(policy, Probe(asked, nearest))
-    if copy:
-        _write(copy, texts, drawn)
-    return Filled(home, _questions(known, questions, rng))
+    made.settle(index_policy(None), Probe(asked, nearest))
 
 
 def _texts(known: Sequence[str], rows: int) -> list[str]:
