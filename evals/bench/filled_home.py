@@ -16,6 +16,7 @@ from index.recipe import Recipe
 from index.store import open_store
 from tasks.batch import run_batch
 from tasks.chunk import chunker_for
+from tasks.fold import fold
 from tasks.prepare import Tools
 from tasks.publish import Publisher
 from tasks.validate import Contract
@@ -65,5 +66,7 @@ def fill_home(home: Path, known: Sequence[str], drafts: Iterator[Draft]) -> None
     writes = (Write(draft, revision, datetime.now(UTC)) for revision, draft in enumerate(drafts, 1))
     while batch := list(islice(writes, BATCH)):
         run_batch(store, publisher, tools, batch)
+        fold(store, publisher.table)
+        store.ledger.fold()
     settle(store, publisher, home, vectors, rng)
     tools.parsers.close()
