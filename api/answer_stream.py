@@ -1,11 +1,18 @@
 """An answer as server-sent events: `sources`, `token`..., and `done` or `error`."""
 
+import msgspec
 from litestar.response import Stream
 
-from api.asked import Asked, answer_reply, citation_reply, source_reply
+from api.asked import Asked, CitationReply, answer_reply, citation_reply, source_reply
 from api.events import Send, event, streamed
-from api.replies import TokenReply
 from tasks.answer import Part
+
+
+class TokenReply(msgspec.Struct):
+    """The next sentence of a streamed answer. Its citation was checked; None where the sentence says that nothing bears it out."""
+
+    text: str
+    citation: CitationReply | None
 
 
 def answer_events(asked: Asked) -> Stream:

@@ -3,19 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, cast
+from datetime import datetime
+from typing import Annotated, Any, cast
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, JSONBody
 
 from api.answer_stream import answer_events
-from api.asked import Asked, answer_reply, asked
+from api.asked import AnswerReply, Asked, answer_reply, asked
 from api.auth import requires
 from api.keys import Key
 from api.platform import Platform
-from api.replies import AnswerRecordReply, AnswerReplayReply, AnswerReply, FeedbackReply, PassageReply
 from api.requests import AnswerReplayRequest, AnswerRequest
 from api.search import MAX_BODY
 from index.answers import AnswerRecord
@@ -25,6 +26,69 @@ from tasks.answer import Question
 from tasks.replay import as_json, as_question, difference
 
 Req = Request[None, Key, State]
+
+
+class PassageReply(msgspec.Struct):
+    """A passage that the generator saw; `digest` is the SHA-256 of its text."""
+
+    chunk_id: str
+    doc_id: str
+    digest: str
+    score: float
+
+
+class FeedbackReply(msgspec.Struct):
+    """What somebody thinks of an answer. `key` is the id of the key that said it, `release` that of the answer."""
+
+    answer_id: str
+    at: datetime
+    useful: bool
+    comment: str | None
+    key: str
+    release: int
+
+
+class AnswerRecordReply(msgspec.Struct):
+    """What an answer was made from. `prompt` is what a language model was sent; `always` the filter of the key that asked."""
+
+    id: str
+    at: datetime
+    key: str
+    question: str
+    k: int
+    filter: dict[str, Any]
+    always: dict[str, Any]
+    release: int
+    generation: str
+    embedder: str
+    search: dict[str, Any]
+    generator: str
+    prompt: str | None
+    answer: str
+    grounded: bool
+    citations: list[dict[str, Any]]
+    degraded: list[str]
+    passages: list[PassageReply]
+    feedback: list[FeedbackReply]
+    usage: dict[str, int] | None = None
+
+
+class AnswerReplayReply(msgspec.Struct):
+    """The same question again. Passages of `deleted` documents are left out of the comparison; others are named by their id."""
+
+    id: str
+    release: int
+    was_release: int
+    same_passages: bool
+    same_answer: bool
+    answer: str
+    was_answer: str
+    generator: str
+    was_generator: str
+    deleted: list[str]
+    gone: list[str]
+    new: list[str]
+    moved: list[str]
 
 
 @post(

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import asdict, dataclass
 from time import perf_counter
 
+import msgspec
+
 from api import deadlines
 from api.keys import Key
 from api.platform import Platform
-from api.replies import AnswerReply, CitationReply, SourceReply
 from api.stage_metrics import saw_answer, saw_search, saw_usage
 from index.answers import AnswerRecord
 from index.embedder import Embedder
@@ -16,6 +17,41 @@ from tasks.answer import Answer, Citation, Question, Say, tell
 from tasks.context import Source, fitting, sources
 from tasks.replay import record_of
 from tasks.retrieve import Retrieved, retrieve
+
+
+class CitationReply(msgspec.Struct):
+    """`quote` stands word for word at `span` of the document's text."""
+
+    n: int
+    doc_id: str
+    chunk_id: str
+    quote: str
+    span: tuple[int, int]
+
+
+class AnswerReply(msgspec.Struct):
+    """An answer whose citations have been checked; `grounded` false says the sources do not hold it."""
+
+    id: str
+    answer: str
+    citations: list[CitationReply]
+    grounded: bool
+    release: int
+    generator: str
+    degraded: list[str]
+    usage: dict[str, int] | None = None
+
+
+class SourceReply(msgspec.Struct):
+    """Passages that follow each other in a document, as a generator gets them; `span` is their place in its text, in characters."""
+
+    n: int
+    doc_id: str
+    chunk_ids: list[str]
+    title: str
+    uri: str | None
+    span: tuple[int, int]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,33 @@
 """`GET /v1/audit`: who did what to what is served, when and why."""
 
+from datetime import datetime
+from typing import Any
+
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 
 from api import paging
 from api.auth import requires
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
-from api.replies import AuditReply, Page
 from index.audit import Deed, deeds
 from index.errors import BadRequest
+
+
+class AuditReply(msgspec.Struct):
+    """Who did what, when and why; `live` is what was served after it, `was` before."""
+
+    seq: int
+    at: datetime
+    by: str
+    what: str
+    reason: str | None
+    release: int | None
+    live: int
+    was: int
+    pinned: bool
+    detail: dict[str, Any]
 
 
 @get("/v1/audit", guards=[requires("admin")], summary="Audit", operation_id="audit", tags=["Releases"], sync_to_thread=True)

@@ -6,8 +6,7 @@ from litestar.exceptions import PermissionDeniedException
 
 from api.keys import Key
 from api.platform import Platform
-from api.replies import DocumentReply
-from api.status import readable
+from api.status import DocumentReply, readable
 from index import filters
 from index.documents import Draft
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import FormMultiDict, State, UploadFile
 from litestar.di import NamedDependency
@@ -12,11 +14,11 @@ from litestar.params import PathParameter, QueryParameter
 from api import intake, openapi, paging
 from api.auth import requires
 from api.boundaries import check_writable, shown_to
+from api.intake import Rejection
 from api.keys import Key
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
-from api.replies import AcceptedReply, BulkReply, DocumentReply, Page, Rejection, ReplayReply
-from api.status import is_processed, outcome, page, readable, status
+from api.status import DocumentReply, is_processed, outcome, page, readable, status
 from index.documents import Draft, Entry, Write
 from index.documents import State as DocumentState
 from index.errors import BadRequest, Conflict, NotFound
@@ -34,6 +36,26 @@ ReplayReason = Annotated[
     str | None, QueryParameter(max_length=200, description="The code that the reason begins with, such as unsupported.")
 ]
 Req = Request[None, Key, State]
+
+
+class AcceptedReply(msgspec.Struct):
+    """The write is durable."""
+
+    doc_id: str
+    accepted_at: datetime
+
+
+class BulkReply(msgspec.Struct):
+    """How many documents of a bulk request are durable now."""
+
+    accepted: int
+    rejected: list[Rejection]
+
+
+class ReplayReply(msgspec.Struct):
+    """How many quarantined documents go through the pipeline again."""
+
+    replayed: int
 
 
 @put(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, get
@@ -13,7 +13,6 @@ from prometheus_client.registry import Collector
 
 from api.auth import requires
 from api.platform import Platform
-from api.replies import BestDayReply, DriftReply, MonitorReply
 from index.errors import NotFound
 from index.pictures import Form
 from index.store import Store
@@ -22,6 +21,50 @@ SHOWN_ONLY = "default-src 'none'; style-src 'unsafe-inline'"
 MEDIA_TYPES: Mapping[Form, str] = {"svg": "image/svg+xml", "png": "image/png", "json": "application/json"}
 PictureForm = Annotated[Form, QueryParameter(description="As what.")]
 NOT_YET = "nothing was checked yet: the deployment 'drift' does it each hour, and whenever it is started"
+
+
+class MonitorReply(msgspec.Struct):
+    """One monitor: `effect` is the change beside what was expected (of a fall, as a share of the value before), with its 95 % interval.
+
+    `detectable` is the smallest fall that would be seen. Of an alarm: `cause`, the `release` where it began, `runbook` (what to do).
+    """
+
+    name: str
+    state: Literal["ok", "alarm", "unmeasured"]
+    detail: str
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    detectable: float | None = None
+    since: datetime | None = None
+    cause: str | None = None
+    release: int | None = None
+    runbook: str | None = None
+    examples: list[str] = []
+
+
+class BestDayReply(msgspec.Struct):
+    """The best day that is known: the mean value of so many questions then, and of the same ones now."""
+
+    at: datetime
+    release: int
+    value: float
+    now: float
+    questions: int
+
+
+class DriftReply(msgspec.Struct):
+    """Whether retrieval is worse than it was: by how much, since when, and why. `reason` says why nothing is known."""
+
+    worse: bool
+    by: float | None = None
+    since: datetime | None = None
+    cause: str | None = None
+    monitors: list[MonitorReply] = []
+    best: BestDayReply | None = None
+    release: int | None = None
+    checked_at: datetime | None = None
+    reason: str | None = None
 
 
 @get(

@@ -2,14 +2,33 @@
 
 from collections import Counter
 
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 
 from api.auth import requires
 from api.platform import Platform
-from api.replies import DuplicatesReply, FoldedReply
 
 LARGEST = 20
+
+
+class FoldedReply(msgspec.Struct):
+    """A canonical document, and how many others say the same."""
+
+    doc_id: str
+    aliases: int
+
+
+class DuplicatesReply(msgspec.Struct):
+    """What was folded: `passages_not_repeated` of `documents` are not shown twice; `embeddings_saved` strings had a vector already."""
+
+    documents: int
+    canonical_documents: int
+    passages_not_repeated: int
+    passages: int
+    embedded_strings: int
+    embeddings_saved: int
+    largest: list[FoldedReply]
 
 
 @get(

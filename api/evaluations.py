@@ -1,25 +1,44 @@
 """`/v1/evaluations`: started as Prefect runs, read from the index."""
 
-from typing import Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api import paging
 from api.auth import requires
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
-from api.replies import EvaluationReply, Page, StartedReply
 from api.requests import EvaluationRequest
-from api.runs import Runs
+from api.runs import Runs, StartedReply
 from index.evaluations import Evaluation, as_json
 from index.progress import EvaluationProgress
 
 DEPLOYMENT = "evaluate/evaluate"
 EvaluationState = Literal["queued", "running", "completed", "failed", "skipped"]
 SKIPPED = "Skipped"
+
+
+class EvaluationReply(msgspec.Struct):
+    """An evaluation: its state and, when completed, its scores with 95 % intervals.
+
+    While it is running, `done` of `of` questions are through its `step`. One is skipped that would have measured what was measured before.
+    """
+
+    id: str
+    state: EvaluationState
+    release: int | None
+    dataset: str | None
+    scores: list[dict[str, Any]]
+    questions: list[dict[str, Any]]
+    reason: str | None
+    url: str
+    step: str | None = None
+    done: int | None = None
+    of: int | None = None
 
 
 @post(

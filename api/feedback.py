@@ -4,21 +4,28 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import msgspec
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Body
 
 from api import paging
-from api.answers import readable
+from api.answers import FeedbackReply, readable
 from api.auth import requires
 from api.keys import Key
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
-from api.replies import FeedbackReply, Page, ThanksReply
 from api.requests import FeedbackRequest
 from index.errors import BadRequest
 from index.feedback import Feedback
+
+
+class ThanksReply(msgspec.Struct):
+    """Feedback was kept."""
+
+    answer_id: str
+    at: datetime
 
 
 @post(

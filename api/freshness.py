@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from time import monotonic
+from typing import Literal
 
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from prometheus_client import Histogram
@@ -14,7 +16,6 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from api.auth import requires
-from api.replies import FreshnessReply, LevelReply
 from api.runs import Runs
 from index.errors import Unavailable
 from index.store import Store
@@ -24,6 +25,33 @@ LOOKED_AT_EVERY_S = 1.0
 ALL_IS_WELL = Alarm("ok")
 BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 _log = logging.getLogger("groundwork.api")
+
+
+class LevelReply(msgspec.Struct):
+    """Seconds from acceptance until `count` writes of one source were searchable, or gone."""
+
+    source: str
+    kind: Literal["searchable", "unsearchable"]
+    count: int
+    p50: float
+    p95: float
+    p99: float
+
+
+class FreshnessReply(msgspec.Struct):
+    """The freshness level of the last ten minutes. The goal holds for `express`: single documents, deletions and watched files.
+
+    `trouble`: why nothing gets into the index at the moment, although the ingester tries.
+    """
+
+    state: Literal["ok", "late", "stuck"]
+    detail: str
+    goal_s: float
+    waiting: dict[str, int]
+    oldest_waiting_s: float | None
+    levels: list[LevelReply]
+    express: list[LevelReply]
+    trouble: str | None = None
 
 
 @dataclass(slots=True, eq=False)

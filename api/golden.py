@@ -31,9 +31,8 @@ from api.golden_contracts import (
 )
 from api.intake import LINES_KINDS, UNREADABLE, check_kind
 from api.keys import Key, Role
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
-from api.replies import Page
 from index.errors import BadRequest, Conflict
 from index.golden import GoldenQuestion, Part, as_row, check_name, passage_of, question_of
 from tasks import golden, propose

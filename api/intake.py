@@ -14,7 +14,6 @@ from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException, SerializationException
 
-from api.replies import Rejection
 from api.requests import BulkDocumentRequest, DocumentRequest
 from index.documents import Draft, check_doc_id, check_metadata
 from index.errors import BadRequest
@@ -33,6 +32,13 @@ MAX_DEPTH = 64
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 # What decoding JSON raises when it is no JSON, no UTF-8, or nested too deeply.
 UNREADABLE = (msgspec.DecodeError, SerializationException, UnicodeDecodeError, RecursionError)
+
+
+class Rejection(msgspec.Struct):
+    """A line (from 1) of a bulk request that was not taken, and why."""
+
+    line: int
+    reason: str
 
 
 class JsonRequest(Request[Any, Any, Any]):

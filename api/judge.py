@@ -1,20 +1,40 @@
 """`/v1/judge`: the LLM that scores answers, and whether its scores may count."""
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 
 from api.auth import requires
 from api.platform import Platform
-from api.replies import JudgeReply, JudgeState, StartedReply
-from api.runs import Runs
+from api.runs import Runs, StartedReply
 from index.errors import Conflict
 from index.exams import identity_of, standing_of
 
 DEPLOYMENT = "exam/exam"
 NONE = "no judge is configured: set GROUNDWORK_JUDGE_URL and GROUNDWORK_JUDGE_MODEL to score answers with one"
+
+
+JudgeState = Literal["none", "unexamined", "unqualified", "qualified"]
+
+
+class JudgeReply(msgspec.Struct):
+    """The LLM that scores answers. Decisions may rest on its scores while `counts`; `reasons` say why not.
+
+    `changed` says how it behaved otherwise in its last exam (`examined_at`) than in the one before; `exam` has the numbers.
+    """
+
+    model: str | None
+    endpoint: str | None
+    state: JudgeState
+    counts: bool
+    reasons: list[str]
+    prompts: str | None = None
+    examined_at: datetime | None = None
+    changed: str | None = None
+    exam: dict[str, Any] | None = None
 
 
 @get(

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from litestar import Request, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -11,13 +12,33 @@ from litestar.params import FromPath, JSONBody
 from api import keys as stored
 from api.auth import requires
 from api.keys import Key, Keys
+from api.paging import Page
 from api.platform import Platform
-from api.replies import KeyReply, NewKeyReply, Page
 from api.requests import KeyRequest, RotationRequest
 from index import filters
 from index.errors import BadRequest
 
 Req = Request[None, Key, State]
+
+
+class KeyReply(msgspec.Struct):
+    """A key without its secret."""
+
+    id: str
+    role: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    filter: dict[str, Any]
+    per_minute: int | None = None
+    rotated_at: datetime | None = None
+    old_until: datetime | None = None
+
+
+class NewKeyReply(KeyReply):
+    """A new or rotated key; the secret is shown this once. Until `old_until` the one before is good too."""
+
+    key: str = ""
 
 
 @post(

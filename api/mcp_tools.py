@@ -8,14 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from api.answers import answered
+from api.asked import AnswerReply
 from api.boundaries import shown_to
 from api.keys import Key
 from api.platform import Platform
-from api.releases import release_reply
-from api.replies import AnswerReply, DocumentReply, ReleaseReply, SearchReply
+from api.releases import ReleaseReply, release_reply
 from api.requests import AnswerRequest, Filter, ReleaseNumber, Request, SearchRequest, Text
-from api.search import found_for
-from api.status import status
+from api.search import SearchReply, found_for
+from api.status import DocumentReply, status
 from index.documents import check_doc_id
 
 INSTRUCTIONS = (

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from api.replies import CitationReply
+from api.asked import CitationReply
 from api.requests import Filter, ReleaseNumber
 
 MODEL = "groundwork"

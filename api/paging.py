@@ -1,14 +1,23 @@
-"""Cursors of lists: opaque to clients."""
+"""Lists in pages, with cursors that are opaque to clients."""
 
 from base64 import b64decode, urlsafe_b64encode
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
+import msgspec
 from litestar.params import QueryParameter
 
 from index.errors import BadRequest
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="How many items a page has at most.")]
 Cursor = Annotated[str | None, QueryParameter(max_length=4_000, description="`next` of the page before.")]
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """One page of a list; `next` is the cursor of the following page."""
+
+    items: list[T]
+    next: str | None = None
 
 
 def cursor(position: str) -> str:

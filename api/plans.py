@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
+import msgspec
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from api.auth import requires
 from api.platform import Platform
-from api.replies import PlanReply
 from api.requests import PlanRequest
 from index.documents import Draft
 from index.embedder import Embedder
@@ -24,6 +24,22 @@ from tasks.sources.port import Listed, Seen, Skipped
 
 EXAMPLES = 10
 PROBE = "A passage of ordinary length, to see how long this machine takes to embed one. " * 8
+
+
+class PlanReply(msgspec.Struct):
+    """What a sweep would add, change and remove, and what that costs."""
+
+    source: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    chunks: int
+    embed: int
+    seconds: float | None
+    disk_bytes: int
+    needs_confirmation: bool
+    examples: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
+import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -11,8 +13,8 @@ from litestar.params import JSONBody, PathParameter
 
 from api.auth import requires
 from api.keys import Key
+from api.paging import Page
 from api.platform import Platform
-from api.replies import Page, RebuildPlanReply, RebuildReply
 from api.requests import RebuildRequest
 from index.policy import index_policy
 from index.progress import RebuildProgress
@@ -24,6 +26,43 @@ from tasks.rebuild_plan import Target, plan
 
 Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 Req = Request[None, Key, State]
+
+
+class RebuildReply(msgspec.Struct):
+    """A rebuild. While it runs, `done` `of` its documents are in the new generation; `outcome` says what it came to.
+
+    `release` is what it made, held or live, and `gate` what the gate found.
+    """
+
+    id: int
+    state: Literal["running", "done", "held", "cancelled", "failed"]
+    recipe: dict[str, Any]
+    by: str
+    reason: str | None
+    asked_at: datetime
+    ended_at: datetime | None
+    phase: str | None
+    done: int | None
+    of: int | None
+    embedded: int | None
+    outcome: str | None
+    release: int | None
+    gate: dict[str, Any] | None
+
+
+class RebuildPlanReply(msgspec.Struct):
+    """What a rebuild would make of `chunks_now` passages, and take; reckoned from `measured` documents."""
+
+    documents: int
+    chunks_now: int
+    chunks: int
+    embed: int
+    seconds: float
+    disk_bytes: int
+    memory_bytes: int
+    measured: int
+    tokens: int
+    cost: float | None
 
 
 @post(

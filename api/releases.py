@@ -1,9 +1,10 @@
 """`/v1/releases`, rollback and resume. They work without Prefect."""
 
 from dataclasses import asdict
-from datetime import UTC
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -12,9 +13,8 @@ from litestar.params import JSONBody, PathParameter
 from api import paging
 from api.auth import requires
 from api.keys import Key
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
-from api.replies import DebtReply, LiveReply, Page, ReleaseReply, ShadowReply
 from api.requests import ReasonRequest, RollbackRequest
 from index.errors import BadRequest
 from index.releases import Kind, Release
@@ -24,6 +24,51 @@ from tasks.wish import override_gate
 
 Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 Req = Request[None, Key, State]
+
+
+class DebtReply(msgspec.Struct):
+    """What a rollback with `requeue` took out of the index: `documents` of `of` are not in it again yet."""
+
+    documents: int
+    of: int
+
+
+class ReleaseReply(msgspec.Struct):
+    """One servable state of the index; `recipe` is what its rows were made with. `debt` is told of the live one."""
+
+    release: int
+    generation: str
+    version: int
+    rows: int
+    created_at: datetime
+    status: str
+    live: bool
+    pinned: bool
+    checks: dict[str, Any]
+    scores: list[dict[str, Any]]
+    search: dict[str, Any]
+    recipe: dict[str, Any]
+    debt: DebtReply | None = None
+
+
+class ShadowReply(msgspec.Struct):
+    """Real searches that were asked of a candidate too: means of the share of documents in common, of the same first hit, of times."""
+
+    release: int
+    searches: int
+    overlap: float | None
+    same_first: float | None
+    live_ms: float | None
+    candidate_ms: float | None
+
+
+class LiveReply(msgspec.Struct):
+    """What is served now, and what was before. `held` documents have a newer revision that is not served."""
+
+    live: int
+    was: int
+    held: int
+    pinned: bool
 
 
 @get(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import msgspec
 
 from index import spans
 from index.errors import NotFound, Unavailable
@@ -15,6 +16,13 @@ TIMEOUT_S = 10.0
 TRACE_LABEL = "__OTEL_TRACEPARENT"
 # Prefect's state types to ours.
 STATES = {"SCHEDULED": "queued", "PENDING": "queued", "PAUSED": "queued", "RUNNING": "running", "COMPLETED": "completed"}
+
+
+class StartedReply(msgspec.Struct):
+    """A run was started; `url` shows it in the Prefect UI."""
+
+    id: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

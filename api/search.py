@@ -1,7 +1,9 @@
 """`POST /v1/search`."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -12,7 +14,6 @@ from api.auth import requires
 from api.cursors import opened, sealed
 from api.keys import Key
 from api.platform import Platform
-from api.replies import ExplainReply, HitReply, NeighbourReply, PartsReply, SearchReply
 from api.requests import SearchRequest
 from api.stage_metrics import saw_search
 from index.chunks import Chunk
@@ -25,6 +26,79 @@ from tasks.rerank import CANDIDATES
 from tasks.retrieve import Hit, Query, Retrieved, retrieve
 
 MAX_BODY = 1024 * 1024
+
+
+class NeighbourReply(msgspec.Struct):
+    """A passage beside a hit, in the same document."""
+
+    chunk_id: str
+    text: str
+    heading: list[str]
+    span: tuple[int, int]
+    page: int | None = None
+
+
+class PartsReply(msgspec.Struct):
+    """What a score is made of; null where a search did not find the passage among its candidates.
+
+    `vector_part` and `text_part`: the scores from 0 (the last candidate) to 1 (the first). `fused`: their sum with the weights, or the
+    score of the only search. `rerank` takes its place. `look`: the first look for candidates found it, or one that went deeper.
+    """
+
+    similarity: float | None
+    vector_rank: int | None
+    vector_part: float | None
+    bm25: float | None
+    text_rank: int | None
+    text_part: float | None
+    look: int
+    fused: float
+    rerank: float | None
+
+
+class ExplainReply(msgspec.Struct):
+    """How a search was done: `candidates` of each kind were looked for. `uses_index` false: each vector was compared."""
+
+    mode: str
+    rows: int
+    candidates: int
+    looks: int
+    uses_index: bool
+    nprobes: int | None
+    refine_factor: int | None
+    weights: dict[str, float]
+    filter: str
+    reranked: int
+
+
+class HitReply(msgspec.Struct):
+    """A passage. `span` is its place in the document's text, in characters. `before`, `after` and `explain` are null unless asked for."""
+
+    chunk_id: str
+    doc_id: str
+    score: float
+    text: str
+    title: str | None
+    uri: str | None
+    heading: list[str]
+    span: tuple[int, int]
+    metadata: dict[str, Any]
+    page: int | None = None
+    before: list[NeighbourReply] | None = None
+    after: list[NeighbourReply] | None = None
+    explain: PartsReply | None = None
+
+
+class SearchReply(msgspec.Struct):
+    """The passages, best first, and the release that they come from. `next` is the cursor of the following page, null after the last."""
+
+    release: int
+    as_of: datetime
+    degraded: list[str]
+    hits: list[HitReply]
+    timings_ms: dict[str, float]
+    next: str | None = None
+    explain: ExplainReply | None = None
 
 
 @post(

@@ -1,15 +1,36 @@
 """What became of a document: its newest revision, in the inbox or in the ledger."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from api.keys import Key
 from api.platform import Platform
-from api.replies import DocumentReply
 from index import filters
 from index.documents import Entry, State
 from index.errors import NotFound
 from index.segments import Waiting
 from tasks.purge import result_of
+
+
+class DocumentReply(msgspec.Struct):
+    """What became of the newest revision of a document; `purged` is what removing its bytes came to, once that is done."""
+
+    doc_id: str
+    revision: int
+    state: str
+    accepted_at: datetime
+    searchable_at: datetime | None
+    served: bool
+    release: int | None
+    chunks: int
+    duplicate_of: str | None
+    reason: str | None
+    title: str | None = None
+    uri: str | None = None
+    purged: dict[str, Any] | None = None
 
 
 def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:
