@@ -26,22 +26,6 @@ EXAMPLES = 10
 PROBE = "A passage of ordinary length, to see how long this machine takes to embed one. " * 8
 
 
-class PlanReply(msgspec.Struct):
-    """What a sweep would add, change and remove, and what that costs."""
-
-    source: str
-    added: int
-    changed: int
-    removed: int
-    unchanged: int
-    chunks: int
-    embed: int
-    seconds: float | None
-    disk_bytes: int
-    needs_confirmation: bool
-    examples: dict[str, list[str]]
-
-
 @dataclass(frozen=True, slots=True)
 class PathsSource:
     """Folders and files, with the ids that `groundwork add` gives their documents."""
@@ -65,13 +49,23 @@ class PathsSource:
             yield Draft(item.doc_id, media_type=media_type(item.at) or "", content=Path(item.at).read_bytes())
 
 
-class SweepPlan(PlanReply):
+class SweepPlan(msgspec.Struct):
     """The plan, with what could not be taken and how it was reckoned.
 
     `seconds` are `parse_seconds` and `embed_seconds`. Of `measured` documents the plan is exact; where `estimated`, the
     rest is reckoned from them by size.
     """
 
+    source: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    chunks: int
+    embed: int
+    seconds: float | None
+    disk_bytes: int
+    needs_confirmation: bool
     moved: int
     skipped: int
     gaps: int
