@@ -20,16 +20,20 @@ from pydantic import ValidationError
 
 from api import client, offline_keys
 from api.client import Refused
-from api.commands import Outcome, Session, app
+from api.commands import app
+from api.evaluation_commands import evaluate, judge
 from api.golden_commands import golden
 from api.key_commands import keys
+from api.quarantine_commands import quarantine
+from api.rebuild_commands import rebuild
+from api.session import Outcome, Session
 from api.terminal import Terminal
 from index.errors import GroundworkError, Misconfigured, Unavailable
 from index.settings import Settings
 
 INTERRUPTED = 130
-app.command(golden)
-app.command(keys)
+for each in (evaluate, judge, quarantine, rebuild, golden, keys):
+    app.command(each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,17 @@
 """The commands of `groundwork`: what each sends to the server, and what comes of the reply."""
 
-import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
-from api import client, terminal
-from api.client import Client, Json
-from api.terminal import Terminal
+from api import client, terminal, upload, views
+from api.client import Json
+from api.session import PAUSE_S, Filter, Here, Outcome, Release, Session, filter_of
 from index.errors import BadRequest, GroundworkError
 
 HELP = """Index documents, ask questions about them, and keep the index right.
@@ -30,39 +28,11 @@ Exit codes:
 - 4: it worked, but a document was rejected, quarantined or late, an evaluation did not complete, or golden questions are stale
 - 130: interrupted with Ctrl-C
 """
-PAUSE_S = 0.25
-PAGE = 1_000  # the most items a page of the API has
 
 app = App(name="groundwork", help=HELP, version=lambda: version("groundwork"), result_action="return_value")
 app.meta.group_parameters = Group("Everywhere", sort_key=1)
-quarantine = App(name="quarantine", help="List documents in quarantine; `replay` takes them through the pipeline again.")
-rebuild = App(name="rebuild", help="Make the index anew with another model or other passages; `list` and `cancel` rebuilds (admin).")
-app.command(quarantine)
-app.command(rebuild)
 
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What a command works with: the server and the terminal; and whether its reply is wanted as JSON, so that it must ask nothing."""
-
-    client: Client
-    terminal: Terminal
-    as_json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command comes to: the reply, how people see it, and the exit code."""
-
-    reply: Json
-    show: Callable[[Terminal, Json], None]
-    code: int = 0
-
-
-Here = Annotated[Session, Parameter(parse=False)]
 Words = Annotated[str, Parameter(name="TEXT", required=True)]
-Release = Annotated[int | None, Parameter(help="The release to use instead of the live one.")]
-Filter = Annotated[str | None, Parameter(name="--filter", help='JSON, such as {"source": {"in": ["http"]}}.')]
 
 
 @app.command
@@ -73,12 +43,12 @@ def add(
     session: Here,
 ) -> Outcome:
     """Add files and folders. A document's id is its path in the folder given, or the file's name."""
-    files = client.files_under(paths, prefix)
+    files = upload.files_under(paths, prefix)
     rejected: list[Json] = []
     done = 0
     try:
         with session.terminal.progress("Adding", len(files)) as advance:
-            for segment in client.segments(files):
+            for segment in upload.segments(files):
                 rejected += segment.send(session.client)
                 done += len(segment.doc_ids) + len(segment.unsent)
                 advance(done)
@@ -90,7 +60,7 @@ def add(
         refused = {each["doc_id"] for each in rejected}
         reply |= _indexed(session, [file.doc_id for file in files if file.doc_id not in refused], wait)
     held = reply.get("waiting") or any(each["state"] == "quarantined" for each in reply.get("documents", ()))
-    return Outcome(reply, terminal.added, 4 if rejected or held else 0)
+    return Outcome(reply, views.added, 4 if rejected or held else 0)
 
 
 @app.command
@@ -108,14 +78,14 @@ def search(
     """Search for the passages nearest to a text."""
     asked = {"one_per_document": one_per_document, "rerank": rerank, "explain": explain}
     body: Json = {"query": " ".join(text), "k": k, "mode": mode, "release": release} | {name: True for name, on in asked.items() if on}
-    return Outcome(session.client.post("/v1/search", body | filter_of(where)), terminal.hits)
+    return Outcome(session.client.post("/v1/search", body | filter_of(where)), views.hits)
 
 
 @app.command
 def ask(*text: Words, k: int = 8, release: Release = None, where: Filter = None, session: Here) -> Outcome:
     """Ask a question; the answer cites its sources by number."""
     body: Json = {"question": " ".join(text), "k": k, "release": release}
-    return Outcome(session.client.post("/v1/answers", body | filter_of(where)), terminal.answer)
+    return Outcome(session.client.post("/v1/answers", body | filter_of(where)), views.answer)
 
 
 @app.command
@@ -128,7 +98,7 @@ def status(doc_id: str | None = None, /, *, session: Here) -> Outcome:
     _, documents = session.client.probe("/v1/documents", limit=1)
     _, capacity = session.client.probe("/v1/capacity")
     found = {"ok": ok, "ready": ready, "live": live, "documents": documents, "capacity": capacity}
-    return Outcome(found, terminal.platform, 0 if ok else 3)
+    return Outcome(found, views.platform, 0 if ok else 3)
 
 
 @app.command
@@ -142,48 +112,9 @@ def plan(*paths: Annotated[str, Parameter(required=True)], session: Here) -> Out
 
 
 @app.command
-def evaluate(
-    *,
-    release: Release = None,
-    dataset: str = "default",
-    sample: Annotated[int | None, Parameter(help="Use only this many golden questions.")] = None,
-    part: Annotated[Literal["development", "held_out"] | None, Parameter(help="Use one part of the golden set.")] = None,
-    answers: Annotated[bool, Parameter(help="Measure the answers too, not only what is found.")] = True,
-    minutes: Annotated[float | None, Parameter(help="Leave unmeasured what is not done after so many minutes.")] = None,
-    wait: Annotated[bool, Parameter(help="Wait for the scores.")] = True,
-    timeout: Annotated[float, Parameter(help="Stop waiting after this many seconds; the evaluation goes on.")] = 3600.0,
-    session: Here,
-) -> Outcome:
-    """Score a release on golden questions."""
-    asked: Json = {"release": release, "dataset": dataset, "sample": sample, "part": part, "answers": answers, "minutes": minutes}
-    reply = session.client.post("/v1/evaluations", asked)
-    if not wait:
-        return Outcome(reply, terminal.started)
-    session.terminal.note(f"evaluation {reply['id']}: {reply.get('url') or 'started'}")
-    path, end = f"/v1/evaluations/{reply['id']}", time.monotonic() + timeout
-    with session.terminal.progress("Evaluating", None) as advance:
-        while (reply := session.client.get(path))["state"] in ("queued", "running") and time.monotonic() < end:
-            advance(reply.get("done") or 0, reply.get("of"))
-            time.sleep(PAUSE_S)
-    return Outcome(reply, terminal.evaluation, 0 if reply["state"] == "completed" else 4)
-
-
-@app.command
-def judge(
-    *,
-    exam: Annotated[bool, Parameter(negative=(), help="Start an exam of it (admin); it costs some 400 calls.")] = False,
-    session: Here,
-) -> Outcome:
-    """Show which LLM judges answers, and whether its scores count; --exam examines it."""
-    if exam:
-        return Outcome(session.client.post("/v1/judge/exam", {}), terminal.started_exam)
-    return Outcome(session.client.get("/v1/judge"), terminal.judge)
-
-
-@app.command
 def releases(*, limit: int = 20, session: Here) -> Outcome:
     """List releases, newest first."""
-    return Outcome(session.client.get("/v1/releases", limit=limit), terminal.releases)
+    return Outcome(session.client.get("/v1/releases", limit=limit), views.releases)
 
 
 @app.command
@@ -199,101 +130,19 @@ def rollback(
     if to is not None and before is not None:
         raise BadRequest("give --to or --before, not both")
     target: Json = {"to": to} if to is not None else {"before": before} if before is not None else {}
-    return Outcome(session.client.post("/v1/rollback", target | {"reason": reason, "requeue": requeue}), terminal.moved)
+    return Outcome(session.client.post("/v1/rollback", target | {"reason": reason, "requeue": requeue}), views.moved)
 
 
 @app.command
 def resume(*, session: Here) -> Outcome:
     """Follow the newest checked release again, after a rollback."""
-    return Outcome(session.client.post("/v1/resume", {}), terminal.moved)
-
-
-@quarantine.default
-@quarantine.command(name="list")
-def _quarantined(*, limit: int = 50, session: Here) -> Outcome:
-    """List documents in quarantine and why they are there."""
-    items: list[Json] = []
-    cursor: str | None = None
-    while True:
-        page = session.client.get("/v1/documents", state="quarantined", limit=min(limit - len(items), PAGE), cursor=cursor)
-        items += page["items"]
-        cursor = page.get("next")
-        if cursor is None or len(items) >= limit or not page["items"]:
-            return Outcome({"items": items, "next": cursor}, terminal.quarantined)
-
-
-@quarantine.command
-def replay(
-    doc_id: str | None = None,
-    /,
-    *,
-    reason: Annotated[str | None, Parameter(help="Replay all that are there for this reason.")] = None,
-    session: Here,
-) -> Outcome:
-    """Take one document, or all of one reason, through the pipeline again."""
-    if (doc_id is None) == (reason is None):
-        raise BadRequest("give a document's id or --reason")
-    if doc_id is not None:
-        return Outcome(session.client.post(client.document_path(doc_id, "/replay"), {}), terminal.facts)
-    return Outcome(session.client.post("/v1/quarantine/replay", {}, reason=reason), terminal.facts)
-
-
-@rebuild.default
-@rebuild.command(name="start")
-def _rebuild(
-    *,
-    embedder: Annotated[str | None, Parameter(help="A sentence-transformers name, or a path on the server.")] = None,
-    dimensions: Annotated[int | None, Parameter(help="Keep so many of the vectors' dimensions; 0: all.")] = None,
-    chunk_tokens: Annotated[int | None, Parameter(help="The longest passage.")] = None,
-    vector_bits: Annotated[Literal[16, 32] | None, Parameter(help="Of each stored number.")] = None,
-    dry_run: Annotated[bool, Parameter(negative=(), help="Only say what it would take.")] = False,
-    reason: Annotated[str, Parameter(help="Kept in the audit.")] = "",
-    wait: Annotated[bool, Parameter(help="Wait until it has ended.")] = True,
-    session: Here,
-) -> Outcome:
-    """Make the index anew from stored text, beside what is served. What is left out stays as it is."""
-    asked: Json = {"embedder": embedder, "dimensions": dimensions, "vector_bits": vector_bits, "dry_run": dry_run, "reason": reason}
-    asked |= {"chunking": {"tokens": chunk_tokens}} if chunk_tokens is not None else {}
-    reply = session.client.post("/v1/rebuilds", asked)
-    if dry_run:
-        return Outcome(reply, terminal.facts)
-    path = f"/v1/rebuilds/{reply['id']}"
-    if wait:
-        session.terminal.note(f"rebuild {reply['id']} goes on when you stop waiting; `groundwork rebuild cancel {reply['id']}` ends it")
-        with session.terminal.progress("Rebuilding", None) as advance:
-            while (reply := session.client.get(path))["state"] == "running":
-                advance(reply["done"] or 0, reply["of"])
-                time.sleep(PAUSE_S)
-    return Outcome(reply, terminal.rebuild, 0 if reply["state"] in ("running", "done") else 4)
-
-
-@rebuild.command(name="list")
-def _rebuilds(*, session: Here) -> Outcome:
-    """List rebuilds, newest first."""
-    return Outcome(session.client.get("/v1/rebuilds"), terminal.rebuilds)
-
-
-@rebuild.command
-def cancel(number: int, /, *, session: Here) -> Outcome:
-    """Cancel a rebuild; what was made for it is removed."""
-    return Outcome(session.client.delete(f"/v1/rebuilds/{number}"), terminal.rebuild)
+    return Outcome(session.client.post("/v1/resume", {}), views.moved)
 
 
 @app.command
 def audit(*, limit: int = 20, session: Here) -> Outcome:
     """List who did what to what is served, newest first."""
-    return Outcome(session.client.get("/v1/audit", limit=limit), terminal.audit)
-
-
-def filter_of(typed: str | None) -> Json:
-    """A `--filter` as a part of a request."""
-    if typed is None:
-        return {}
-    try:
-        parsed = json.loads(typed)
-    except ValueError as error:
-        raise BadRequest(f"--filter is not JSON: {error}") from None
-    return {"filter": parsed}
+    return Outcome(session.client.get("/v1/audit", limit=limit), views.audit)
 
 
 def _indexed(session: Session, doc_ids: Sequence[str], seconds: float) -> Json:

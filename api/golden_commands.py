@@ -9,10 +9,11 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from api import golden_review
-from api.client import Json, Segment
-from api.commands import PAGE, Here, Outcome, Session
+from api.client import Json
 from api.golden_review import Decision, decide, passage_typed, proposals
+from api.session import PAGE, Here, Outcome, Session
 from api.terminal import Terminal
+from api.upload import Segment
 from index.errors import BadRequest
 from index.golden import GoldenQuestion, as_row, check_name, question_of
 from tasks import beir

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.client import Json, Refused, document_path
-from api.commands import PAGE, Session
+from api.session import PAGE, Session
 from api.terminal import Terminal
 from index.errors import BadRequest
 

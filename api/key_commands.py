@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from cyclopts import App, Parameter
 
-from api import terminal
 from api.client import Json
-from api.commands import Filter, Here, Outcome, filter_of
+from api.session import Filter, Here, Outcome, filter_of
+from api.terminal import Terminal
 
 keys = App(name="keys", help="List keys; `create`, `rotate` and `revoke` them (admin).")
 
@@ -19,7 +19,7 @@ Days = Annotated[float | None, Parameter(help="Days until it expires; without it
 @keys.command(name="list")
 def _keys(*, session: Here) -> Outcome:
     """List keys: role, expiry, limit and filter, never the key itself."""
-    return Outcome(session.client.get("/v1/keys"), terminal.keys)
+    return Outcome(session.client.get("/v1/keys"), _listed)
 
 
 @keys.command
@@ -37,7 +37,7 @@ def create(
     del offline  # the session knows
     body: Json = {"role": role, "name": name, "expires_at": _in(expires_days)}
     limit = {} if per_minute is None else {"per_minute": per_minute}
-    return Outcome(session.client.post("/v1/keys", body | limit | filter_of(where)), terminal.new_key)
+    return Outcome(session.client.post("/v1/keys", body | limit | filter_of(where)), _made)
 
 
 @keys.command
@@ -51,7 +51,7 @@ def rotate(
 ) -> Outcome:
     """Give a key a new secret, shown this once; its id, role and records stay."""
     body: Json = {"grace_seconds": grace_hours * 3600, "expires_at": _in(expires_days)}
-    return Outcome(session.client.post(f"/v1/keys/{quote(key_id, safe='')}/rotate", body), terminal.new_key)
+    return Outcome(session.client.post(f"/v1/keys/{quote(key_id, safe='')}/rotate", body), _made)
 
 
 @keys.command
@@ -63,3 +63,16 @@ def revoke(key_id: str, /, *, session: Here) -> Outcome:
 
 def _in(days: float | None) -> str | None:
     return (datetime.now(UTC) + timedelta(days=days)).isoformat() if days is not None else None
+
+
+def _listed(out: Terminal, reply: Json) -> None:
+    """The keys by id, never their secrets."""
+    columns = ("id", "role", "name", "created_at", "expires_at", "per_minute", "filter")
+    out.table([column.removesuffix("_at") for column in columns], [[each.get(column) for column in columns] for each in reply["items"]])
+
+
+def _made(out: Terminal, reply: Json) -> None:
+    """A key just made or rotated, on a line of its own to be copied: nothing shows it again."""
+    out.line(reply["key"])
+    out.facts((name.replace("_", " "), value) for name, value in reply.items() if name != "key")
+    out.line("Keep the key: it is not shown again.")

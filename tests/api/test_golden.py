@@ -10,7 +10,7 @@ import pytest
 from api import golden_review
 from api.cli import main
 from api.client import Client
-from api.commands import Session
+from api.session import Session
 from api.terminal import Terminal
 from index.answers import AnswerRecord, new_id
 from index.feedback import Feedback
