@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 Key = TypeVar("Key")
-# The best on average over four collections; the README has the table.
+# The best on average over four collections; `docs/searching.md` has the table.
 VECTOR_WEIGHT = 0.5
 
 
