@@ -12,7 +12,6 @@ from api.auth import requires
 from api.paging import Cursor, Limit, Page
 from api.platform import Platform
 from index.audit import Deed, deeds
-from index.errors import BadRequest
 
 
 class AuditReply(msgspec.Struct):
@@ -34,10 +33,7 @@ class AuditReply(msgspec.Struct):
 def audit(platform: NamedDependency[Platform], limit: Limit = 50, cursor: Cursor = None) -> Page[AuditReply]:
     """Promotions, rollbacks, overrides, rebuilds, purges and changes of keys, newest first."""
     platform.store.log.refresh()
-    after = paging.position(cursor)
-    if after and not after.isdecimal():
-        raise BadRequest("cursor is not one that this API gave; start without one")
-    before = int(after) if after else None
+    before = paging.number(cursor)
     found = [deed for deed in reversed(list(deeds(platform.store.log.events))) if before is None or deed.event.seq < before][:limit]
     return Page([_reply(deed) for deed in found], paging.cursor(str(found[-1].event.seq)) if len(found) == limit else None)
 

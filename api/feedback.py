@@ -74,7 +74,7 @@ def _place(text: str) -> tuple[datetime, str] | None:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
-        raise BadRequest("cursor is not one that this API gave; start without one") from error
+        raise BadRequest(paging.REFUSED) from error
     if moment.utcoffset() != timedelta(0):
-        raise BadRequest("cursor is not one that this API gave; start without one")
+        raise BadRequest(paging.REFUSED)
     return moment, identifier

@@ -10,6 +10,7 @@ from index.errors import BadRequest
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="How many items a page has at most.")]
 Cursor = Annotated[str | None, QueryParameter(max_length=4_000, description="`next` of the page before.")]
+REFUSED = "cursor is not one that this API gave; start without one"
 T = TypeVar("T")
 
 
@@ -32,4 +33,14 @@ def position(cursor_: str | None) -> str:
     try:
         return b64decode(cursor_, altchars="-_", validate=True).decode()
     except ValueError as error:
-        raise BadRequest("cursor is not one that this API gave; start without one") from error
+        raise BadRequest(REFUSED) from error
+
+
+def number(cursor_: str | None) -> int | None:
+    """The number where a cursor points; None for the first page."""
+    text = position(cursor_)
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise BadRequest(REFUSED)
+    return int(text)

@@ -81,7 +81,7 @@ class LiveReply(msgspec.Struct):
 )
 def list_releases(platform: NamedDependency[Platform], limit: Limit = 50, cursor: Cursor = None) -> Page[ReleaseReply]:
     """The releases, newest first."""
-    before = _number(paging.position(cursor))
+    before = paging.number(cursor)
     rows = [release for release in platform.store.log.all() if before is None or release.number < before][:limit]
     return Page([release_reply(platform, release) for release in rows], paging.cursor(str(rows[-1].number)) if len(rows) == limit else None)
 
@@ -217,11 +217,3 @@ def release_reply(platform: Platform, release: Release) -> ReleaseReply:
         recipe=release.recipe,
         debt=_debt(platform) if live else None,
     )
-
-
-def _number(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal():
-        raise BadRequest("cursor is not one that this API gave; start without one")
-    return int(text)
