@@ -1,12 +1,12 @@
 """What is told of the monitors over time: when an alarm began, and when it is over (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from evals.causes import Cause
-from evals.drift import State
+from evals.drift import Reading
 from evals.watch import OF_QUALITY, Finding
 
 # Checks in a row that find nothing, after which an alarm is over: one may be luck.
@@ -23,26 +23,16 @@ RUNBOOK = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """One monitor as people see it.
+class Status(Reading):
+    """One monitor as people see it: its newest reading, where an alarm that is fading stays one, and what is known of the alarm.
 
     Attributes:
-        name, state, detail, effect, low, high, p, detectable, examples: of the newest reading; an alarm that is fading stays one.
         cause, release: what it points to, and the release where that began, if one did.
         runbook: what to do.
         since: when the alarm began: at the release where it did, else when it was first seen.
         quiet: checks since then that found nothing.
     """
 
-    name: str
-    state: State
-    detail: str
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    detectable: float | None = None
-    examples: tuple[str, ...] = ()
     cause: str | None = None
     release: int | None = None
     runbook: str | None = None
@@ -89,7 +79,8 @@ def checked(before: Mapping[str, Status], findings: Sequence[Finding], at: datet
 
 def from_json(report: Mapping[str, Any]) -> dict[str, Status]:
     """The monitors of a stored check, by name; what this code does not know of is left out."""
-    rows = ({name: value for name, value in row.items() if name in Status.__slots__} for row in report["monitors"])
+    known = {field.name for field in fields(Status)}
+    rows = ({name: value for name, value in row.items() if name in known} for row in report["monitors"])
     found = [Status(**row | {"examples": tuple(row["examples"]), "since": _time(row.get("since"))}) for row in rows]
     return {status.name: status for status in found}
 
