@@ -39,7 +39,7 @@ for line in sys.stdin:
         began = time.perf_counter()
         read(path, data, kind)
         seconds = time.perf_counter() - began
-    except Exception:
+    except Exception:  # whatever a library trips over, it has read nothing
         text, pages, seconds = "", 0, 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps([text, pages, seconds, peak]), flush=True)

@@ -20,6 +20,19 @@ def told(connection):
     return said, monotonic() - began
 
 
+def dripped(connection, byte, pause_s):
+    """What the server says while it gets a byte now and then, and the seconds until it said it."""
+    began, said = monotonic(), b""
+    connection.settimeout(pause_s)
+    while not said and monotonic() - began < 20:
+        connection.sendall(byte)
+        try:
+            said = connection.recv(65536)
+        except TimeoutError:
+            continue
+    return said, monotonic() - began
+
+
 @pytest.fixture
 def connection(api):
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as opened:
@@ -33,16 +46,9 @@ def test_a_client_that_says_nothing_is_hung_up_on(connection):
 
 
 def test_a_head_that_drips_in_is_hung_up_on(connection):
-    began, said = monotonic(), b""
-    connection.settimeout(0.1)
-    while not said and monotonic() - began < 20:
-        connection.sendall(b"G")
-        try:
-            said = connection.recv(65536)
-        except TimeoutError:
-            continue
+    said, seconds = dripped(connection, b"G", 0.1)
     assert said.startswith(b"HTTP/1.1 408 ")
-    assert monotonic() - began < PATIENCE_S + 3
+    assert seconds < PATIENCE_S + 3
 
 
 def test_the_second_head_of_a_connection_has_no_more_time_than_the_first(connection):
@@ -65,16 +71,9 @@ def test_a_body_that_stops_coming_gets_a_408(api, connection):
 
 def test_a_body_that_drips_in_gets_a_408(api, connection):
     connection.sendall(HEAD.format(api.admin).encode() + b"Content-Length: 100000\r\n\r\n")
-    connection.settimeout(0.2)
-    began, said = monotonic(), b""
-    while not said and monotonic() - began < 20:
-        connection.sendall(b" ")
-        try:
-            said = connection.recv(65536)
-        except TimeoutError:
-            continue
+    said, seconds = dripped(connection, b" ", 0.2)
     assert said.startswith(b"HTTP/1.1 408 ")
-    assert 3 * PATIENCE_S - 0.5 < monotonic() - began < 3 * PATIENCE_S + 3
+    assert 3 * PATIENCE_S - 0.5 < seconds < 3 * PATIENCE_S + 3
 
 
 def test_a_body_that_stops_coming_after_its_reply_is_hung_up_on(connection):
