@@ -19,6 +19,7 @@ from index.releases import Release, Shape
 from index.shortened import Shortened
 from index.store import Store
 from tasks.parse import Parsed
+from tasks.pieces import Pieces
 from tasks.plan import chunk_changes, texts_to_embed
 from tasks.prepare import Tools, standing_for
 from tasks.publish import Publisher
@@ -51,7 +52,7 @@ class Rebuild:
     _rebuilt: Rebuilt = field(init=False)
     _todo: deque[Done] = field(default_factory=deque)
     _of: int = 0
-    _documents: int = FIRST_DOCUMENTS
+    _pieces: Pieces = field(default_factory=lambda: Pieces(FIRST_DOCUMENTS, MAX_DOCUMENTS))
     _unfolded: int = FOLD_EVERY
     _indexing: Future[Shape | None] | None = None
 
@@ -85,10 +86,9 @@ class Rebuild:
     def _take_piece(self, seconds: float) -> None:
         """Does as many documents as take about so many seconds."""
         began = monotonic()
-        if piece := [self._todo.popleft() for _ in range(min(self._documents, len(self._todo)))]:
+        if piece := [self._todo.popleft() for _ in range(min(self._pieces.size, len(self._todo)))]:
             self._take(piece)
-            pace = len(piece) / max(monotonic() - began, 1e-3)
-            self._documents = min(MAX_DOCUMENTS, max(1, round(pace * seconds)), 4 * self._documents)
+            self._pieces.took(len(piece), monotonic() - began, seconds)
 
     def offer(self) -> Release:
         """A release of the generation as it is, held: for those who examine it."""
