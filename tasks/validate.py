@@ -24,7 +24,7 @@ from tasks.language import language_of
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
-    from great_expectations.core.validation_definition import ValidationDefinition
+    from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation
 
 RESULT_FORMAT = {"result_format": "COMPLETE", "unexpected_index_column_names": ["doc_id"]}
@@ -141,12 +141,13 @@ class Contract:
     def _run(self, suite: str, rows: Sequence[Mapping[str, Any]]) -> list[Failure]:
         if not rows:
             return []
-        frame = {"dataframe": pd.DataFrame(rows)}
-        definition = self._definitions[suite]
+        data, expectations = self._compiled[suite]
+        # Not by a validation definition: the context would keep the result of each run for ever.
+        batch = data.get_batch(batch_parameters={"dataframe": pd.DataFrame(rows)})
         # Naming the rows doubles the time: it is only done when there is one to name.
-        if definition.run(batch_parameters=frame, result_format="BOOLEAN_ONLY").success:
+        if batch.validate(expectations, result_format="BOOLEAN_ONLY").success:
             return []
-        results = definition.run(batch_parameters=frame, result_format=RESULT_FORMAT)
+        results = batch.validate(expectations, result_format=RESULT_FORMAT)
         failures: dict[str, Failure] = {}
         for result in results.results:
             if result.success:
@@ -157,7 +158,7 @@ class Contract:
         return list(failures.values())
 
     @cached_property
-    def _definitions(self) -> dict[str, "ValidationDefinition"]:
+    def _compiled(self) -> dict[str, tuple["BatchDefinition", "ExpectationSuite"]]:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -165,11 +166,11 @@ class Contract:
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         source = context.data_sources.add_pandas("batch")
-        definitions = {}
+        compiled = {}
         for name, suite in self._suites().items():
             data = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
-            definitions[name] = gx.ValidationDefinition(name=name, data=data, suite=context.suites.add(suite))
-        return definitions
+            compiled[name] = (data, context.suites.add(suite))
+        return compiled
 
     def _suites(self) -> dict[str, "ExpectationSuite"]:
         import great_expectations as gx

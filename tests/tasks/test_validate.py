@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from great_expectations.data_context.data_context.context_factory import project_manager
 
 from index.chunks import Chunk
 from index.errors import BatchStopped, Misconfigured
@@ -33,6 +34,13 @@ def test_good_rows_pass(contract: Contract):
     assert contract.documents({"a": "Plain text.\n\twith a tab", "b": "Zoë's café 東京 😀"}) == []
     assert contract.chunks([chunk("1", "a"), chunk("2", "a")]) == []
     assert contract.vectors(["a"], [GOOD]) == []
+
+
+def test_no_result_of_a_batch_is_kept(contract: Contract):
+    for _ in range(3):
+        contract.vectors(["a"], [GOOD])
+        contract.vectors(["a"], [0 * GOOD])
+    assert project_manager.get_validation_results_store().list_keys() == []
 
 
 def test_an_empty_batch_passes(contract: Contract):
