@@ -15,8 +15,6 @@ from index.exams import identity_of, standing_of
 
 DEPLOYMENT = "exam/exam"
 NONE = "no judge is configured: set GROUNDWORK_JUDGE_URL and GROUNDWORK_JUDGE_MODEL to score answers with one"
-
-
 JudgeState = Literal["none", "unexamined", "unqualified", "qualified"]
 
 
