@@ -28,6 +28,7 @@ from index.recipe import Recipe, recipe_of
 from index.releases import Release
 from index.settings import Settings
 from index.store import Store, open_store
+from tasks.dedupe import fingerprint
 from tasks.discover import SampleSource, sources
 from tasks.publish import Publisher
 from tasks.rebuild import forget_others
@@ -68,6 +69,7 @@ def main() -> None:
         recorder = Recorder()
         recorder.start()
         tools.contract.documents({"warm up": "Great Expectations takes seconds to import"})
+        fingerprint("warm up")
         _mark_ready(settings)
         watcher = Watcher(store, sources(settings.sources, settings.sample, settings.home))
         watcher.start()

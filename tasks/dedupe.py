@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from datasketch import MinHash
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 SHINGLE_WORDS = 3
 # 16 bands of 8 rows: of two texts with resemblance 0.85, 99.4 % meet in a band; with 0.5, 6 %.
@@ -118,8 +121,10 @@ def _shingles(words: Hashes) -> Hashes:
 
 
 @cache
-def _empty_sketch() -> MinHash:
+def _empty_sketch() -> "MinHash":
     """Drawing its permutations anew for each text, always the same, would take longer than the rest."""
+    from datasketch import MinHash
+
     return MinHash(num_perm=BANDS * ROWS, hashfunc=int)
 
 

@@ -5,7 +5,6 @@ from time import monotonic
 from typing import Protocol
 
 import numpy as np
-from sklearn.cluster import MiniBatchKMeans
 
 from index.chunks import ChunkTable
 from index.policy import IndexPolicy
@@ -73,6 +72,8 @@ def train(vectors: Vectors, partitions: int) -> Vectors:
     The index gives a vector to the centre with the largest product: were they of different lengths, the long ones would get nearly
     all, others nothing, and a search would have to look into five times as many.
     """
+    from sklearn.cluster import MiniBatchKMeans
+
     batch = max(4096, 4 * partitions)
     rounds = max(1, ROUNDS * len(vectors) // batch)
     settings = {"batch_size": batch, "max_iter": ROUNDS, "n_init": 1, "max_no_improvement": rounds}
