@@ -38,9 +38,8 @@ from tests.fakes import HashingEmbedder, TrustingContract
 
 NOWHERE = "http://127.0.0.1:1/api"
 TIMEOUT_S = 30.0
-# Less than what is served with, so that tests of it don't take long; other tests send what they have at once.
-PATIENCE_S = 2.0
-BOUNDS = Bounds(pause_s=PATIENCE_S, begin_s=3 * PATIENCE_S)
+# Less than what is served with, and enough for tests that send what they have at once, however busy the machine is.
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,12 @@ class Reply:
 
 
 class RunningApi:
-    """Start it with `with`. `ingesting` is off until `start_ingester` is called, as when that process is down."""
+    """Start it with `with`. `ingesting` is off until `start_ingester` is called, as when that process is down.
 
-    def __init__(self, home: Path, prefect: str = NOWHERE, **settings: Any) -> None:
+    `patience_s`: how long a client may pause in what it sends.
+    """
+
+    def __init__(self, home: Path, prefect: str = NOWHERE, patience_s: float = PATIENCE_S, **settings: Any) -> None:
         self.home = home
         given: dict[str, Any] = {"home": home, "PREFECT_API_URL": prefect, "sample": False} | settings
         self.settings = Settings(**given)
@@ -74,8 +76,8 @@ class RunningApi:
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
         self.gate = Gate()
-        app = cast(Any, served(self.app, BOUNDS))
-        how: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "http": patient(PATIENCE_S)}
+        app = cast(Any, served(self.app, Bounds(pause_s=patience_s, begin_s=3 * patience_s)))
+        how: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "http": patient(patience_s)}
         self._server = uvicorn.Server(uvicorn.Config(app, port=0, h11_max_incomplete_event_size=64 * 1024, **how))
         self._serving = Thread(target=self._server.run)
         self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)

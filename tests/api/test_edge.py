@@ -8,8 +8,9 @@ import pytest
 
 from api.edge import cors
 from index.errors import Misconfigured
-from tests.api.running import PATIENCE_S, RunningApi
+from tests.api.running import RunningApi
 
+PATIENCE_S = 1.0
 HEAD = "POST /v1/search HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
 
 
@@ -33,9 +34,16 @@ def dripped(connection, byte, pause_s):
     return said, monotonic() - began
 
 
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """One that waits so shortly that tests of it don't take long."""
+    with RunningApi(tmp_path_factory.mktemp("hasty"), patience_s=PATIENCE_S) as running:
+        yield running
+
+
 @pytest.fixture
-def connection(api):
-    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as opened:
+def connection(hasty):
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=30) as opened:
         yield opened
 
 
@@ -60,8 +68,8 @@ def test_the_second_head_of_a_connection_has_no_more_time_than_the_first(connect
     assert seconds < PATIENCE_S + 2
 
 
-def test_a_body_that_stops_coming_gets_a_408(api, connection):
-    connection.sendall(HEAD.format(api.admin).encode() + b'Content-Length: 1000\r\n\r\n{"query": "')
+def test_a_body_that_stops_coming_gets_a_408(hasty, connection):
+    connection.sendall(HEAD.format(hasty.admin).encode() + b'Content-Length: 1000\r\n\r\n{"query": "')
     said, seconds = told(connection)
     assert said.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in said
@@ -69,8 +77,8 @@ def test_a_body_that_stops_coming_gets_a_408(api, connection):
     assert seconds < PATIENCE_S + 3
 
 
-def test_a_body_that_drips_in_gets_a_408(api, connection):
-    connection.sendall(HEAD.format(api.admin).encode() + b"Content-Length: 100000\r\n\r\n")
+def test_a_body_that_drips_in_gets_a_408(hasty, connection):
+    connection.sendall(HEAD.format(hasty.admin).encode() + b"Content-Length: 100000\r\n\r\n")
     said, seconds = dripped(connection, b" ", 0.2)
     assert said.startswith(b"HTTP/1.1 408 ")
     assert 3 * PATIENCE_S - 0.5 < seconds < 3 * PATIENCE_S + 3
@@ -87,10 +95,10 @@ def test_a_body_that_stops_coming_after_its_reply_is_hung_up_on(connection):
     assert seconds < PATIENCE_S + 4
 
 
-def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(own):
+def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(hasty):
     """A request that has come whole may be worked on for longer than its body might have taken."""
     began = monotonic()
-    assert own.put("late", "Nobody ingests.", wait=PATIENCE_S * 1.5).status == 202
+    assert hasty.put("late", "Nobody ingests.", wait=PATIENCE_S * 1.5).status == 202
     assert monotonic() - began > PATIENCE_S
 
 
@@ -104,12 +112,12 @@ def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(own):
     ],
     ids=["a long target", "many headers", "a huge header", "a huge target"],
 )
-def test_a_head_that_is_too_large_is_refused(api, connection, head, status, says):
+def test_a_head_that_is_too_large_is_refused(hasty, connection, head, status, says):
     connection.sendall(head.encode() + b"Host: here\r\nConnection: close\r\n\r\n")
     said, _ = told(connection)
     assert said.startswith(f"HTTP/1.1 {status} ".encode())
     assert says in said
-    assert api.get("/health/live", None).status == 200
+    assert hasty.get("/health/live", None).status == 200
 
 
 BOMBS = [
