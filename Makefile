@@ -16,7 +16,7 @@ run: .venv/.run ## everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m deployments.local --with-parent
 
 test: .venv/.dev ## all tests but the slow proofs; ARGS= for pytest
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: .venv/.prove ## the slow proofs: kills, rollbacks under load, hundreds of batches; ARGS= for pytest
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -13,6 +13,11 @@ from tests.bench import Bench, trusting_tools
 from tests.fakes import HashingEmbedder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test comes first: last, one of two workers would wait for the other."""
+    items.sort(key=lambda item: item.path.name != "test_end_to_end.py")
+
+
 @pytest.fixture(scope="session")
 def contract() -> Contract:
     """The data contract for the hashing embedder; compiling it costs seconds."""
