@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -48,12 +49,16 @@ class RunningPlatform:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        with ExitStack() as undo:
+            undo.push(self.__exit__)
+            self.start()
+            undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended with one before it
+                os.kill(pid, signal.SIGKILL)
         if self._supervisor:
             self._supervisor.wait()
         self._client.close()
@@ -143,9 +148,8 @@ class RunningPlatform:
 
     def processes(self, part: str = "") -> list[int]:
         """What runs on this home: everything, or one part with what it has started."""
-        run = (self.home / "run.lock").read_text().partition(" ")[2]
         if part:
-            return strays.find(run, part)
+            return strays.find((self.home / "run.lock").read_text().partition(" ")[2], part)
         mine = f"GROUNDWORK_HOME={self.home}".encode()
         return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if mine in environment_of(folder)]
 
