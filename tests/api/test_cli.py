@@ -623,7 +623,9 @@ def test_ctrl_c_exits_130_without_a_traceback(fake, tmp_path):
     (tmp_path / "a.md").write_text("x")
     fake.stuck = True
     environment = {"GROUNDWORK_HOME": str(tmp_path), "GROUNDWORK_URL": fake.url, "GROUNDWORK_KEY": KEY}
-    program = "import sys; from api.cli import main; sys.exit(main())"
+    # As in a terminal: what is started in the background inherits that Ctrl-C is ignored.
+    heeding = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeding}; from api.cli import main; sys.exit(main())"
     with subprocess.Popen(
         [sys.executable, "-c", program, "add", str(tmp_path / "a.md"), "--wait", "60"], env=environment, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -12,9 +12,9 @@ BLOCKS: dict[str, str] = dict(re.findall(r"^## (LangChain|LlamaIndex)\n\n```pyth
 
 # Loading LlamaIndex takes seconds.
 @pytest.mark.parametrize("framework", ["LangChain", pytest.param("LlamaIndex", marks=pytest.mark.slow)])
-def test_a_retriever_of_another_framework_finds_what_the_search_finds(api, framework):
-    names: dict[str, Any] = {"url": f"http://127.0.0.1:{api.port}", "key": api.key("reader")}
+def test_a_retriever_of_another_framework_finds_what_the_search_finds(own, framework):
+    own.start_ingester().put("mine", "The great copper mine is in Falun.", metadata={"lang": "en"})
+    names: dict[str, Any] = {"url": f"http://127.0.0.1:{own.port}", "key": own.key("reader")}
     exec(BLOCKS[framework], names)
-    # Other tests have documents there too.
     found = {each.page_content if framework == "LangChain" else each.get_content(): each.metadata for each in names["found"]}
     assert found["The great copper mine is in Falun."]["lang"] == "en"

@@ -57,6 +57,7 @@ def check(served):
     return check
 
 
+@pytest.mark.timeout(300)
 def test_no_request_that_can_be_made_up_quickly_is_a_server_error(check):
     assert check(QUICK, derandomize=True) == 55
 
