@@ -213,7 +213,10 @@ def test_after_a_failure_it_waits_and_goes_on_where_it_was(bench: Bench, rebuild
 class FailingRelease(Publisher):
     """Its disk is full when the new generation is to be released."""
 
+    tries = 0
+
     def _release(self, *_: object, **__: object) -> Release:
+        FailingRelease.tries += 1
         raise OSError("the disk is full")
 
 
@@ -223,6 +226,9 @@ def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: B
     ask(bench, SHORT_PASSAGES)
     for _ in range(100):
         rebuilding.go_on()
+        if FailingRelease.tries == 3:
+            break
+    assert FailingRelease.tries == 3
     rebuilding.drain.publisher.__class__ = Publisher
     rebuilding.drain.upkeep.note_batch(1)
     rebuilding.drain.rest()
