@@ -103,8 +103,7 @@ def test_what_changes_meanwhile_is_in_the_new_generation(bench: Bench):
 
 def test_it_goes_on_where_it_was_after_a_kill(bench: Bench):
     tools = shorter(bench)
-    for number in range(10):
-        bench.put(f"{number}", f"Story {number}. {LONG}")
+    bench.ingest(*(Draft(f"{number}", content=f"Story {number}. {LONG}".encode()) for number in range(10)))
     rebuild = reopened(bench, tools)
     rebuild.step(1.0)
     done = len(bench.embedder.embedded)
