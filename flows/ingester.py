@@ -120,8 +120,9 @@ def run(drain: Drain, errands: Errands, rebuilding: Rebuilding, recorder: Record
     idle_since = monotonic()
     while not stop.is_set():
         errands.go_on()
+        began = monotonic()
         outcomes = drain.next_batch()
-        rebuilding.go_on()
+        rebuilding.go_on(monotonic() - began)
         drain.keep_up()
         if outcomes:
             recorder.record(outcomes)

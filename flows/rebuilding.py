@@ -20,7 +20,8 @@ from tasks import wish as wished
 from tasks.prepare import Tools
 from tasks.rebuild import Rebuild, forget_others
 
-SECONDS_A_PIECE = 0.5
+# Where batches take longer, on a slow or busy machine, a piece does too: else a rebuild would have next to none of the time.
+SHORTEST_PIECE_S, LONGEST_PIECE_S = 0.5, 4.0
 # Of the time: searches have the rest of the cores, and batches go on.
 SHARE = 0.6
 LOOK_EVERY_S = 0.5
@@ -63,14 +64,17 @@ class Rebuilding:
         """Whether there is something to do now."""
         return self.rebuild is not None and monotonic() >= self._not_before
 
-    def go_on(self) -> None:
-        """Does a piece. After a failure what is served stays as it is, and the rebuild goes on a minute later where it was."""
+    def go_on(self, batch_s: float = 0.0) -> None:
+        """Does a piece that takes about as long as the batch before it, `batch_s`, within bounds.
+
+        After a failure what is served stays as it is, and the rebuild goes on a minute later where it was.
+        """
         self._look()
         try:
             if self.wish and self.rebuild is None:
                 self._begin(self.wish)
             elif self.wish and self.is_under_way:
-                self._go_on(self.wish)
+                self._go_on(self.wish, piece_s(batch_s))
         except (OSError, RuntimeError, ValueError, GroundworkError) as error:
             _log.exception("the rebuild failed; it goes on in %.0f s, searches stay on the generation before it", AGAIN_AFTER_S)
             self._tell(f"failed, and is tried again: {error}")
@@ -114,7 +118,7 @@ class Rebuilding:
         forget_others(self.drain.store, made.generation, newest)
         self.rebuild = Rebuild(self.drain.store, self.drain.publisher, made, self.policy)
 
-    def _go_on(self, wish: Wish) -> None:
+    def _go_on(self, wish: Wish, seconds: float) -> None:
         assert self.rebuild is not None  # noqa: S101 - as `is_under_way` says
         if self._exam and not self._exam.done():
             # What comes meanwhile is done at its end: to look what that is reads the whole ledger.
@@ -123,7 +127,7 @@ class Rebuilding:
             return
         self.drain.settle()
         began = monotonic()
-        caught_up = self.rebuild.step(SECONDS_A_PIECE)
+        caught_up = self.rebuild.step(seconds)
         pause = LOOK_EVERY_S if caught_up else (monotonic() - began) * (1 / SHARE - 1)
         self._not_before = monotonic() + pause
         if self._exam and self._exam.done():
@@ -201,3 +205,8 @@ class Rebuilding:
         if rebuild and monotonic() - self._told_at > TELL_EVERY_S:
             self._told_at = monotonic()
             _log.info("rebuilding: %d of %d documents, %d texts embedded so far", *documents, rebuild.embedded)
+
+
+def piece_s(batch_s: float) -> float:
+    """How long a piece shall take after a batch that took so long: neither waits much longer for the other than it takes itself."""
+    return min(LONGEST_PIECE_S, max(SHORTEST_PIECE_S, batch_s))

@@ -8,7 +8,7 @@ import pytest
 from evals.gate import Verdict
 from flows import rebuilding as room
 from flows.ingest import Drain
-from flows.rebuilding import Rebuilding
+from flows.rebuilding import Rebuilding, piece_s
 from index.documents import Draft
 from index.embedder import Embedder, Vectors
 from index.progress import RebuildProgress
@@ -247,3 +247,8 @@ def test_it_comes_to_an_end_while_documents_come_all_the_time(bench: Bench, rebu
         if wish.get(bench.store.log, number).state != "running":
             break
     assert wish.get(bench.store.log, number).state == "done"
+
+
+@pytest.mark.parametrize(("batch_s", "seconds"), [(0.0, 0.5), (0.2, 0.5), (2.5, 2.5), (60.0, 4.0)])
+def test_a_piece_takes_as_long_as_the_batch_before_it_within_bounds(batch_s, seconds):
+    assert piece_s(batch_s) == seconds
