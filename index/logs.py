@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Literal
 
 from index import spans
+from index.repeats import Counting
 
 Format = Literal["text", "json"]
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -18,8 +19,8 @@ CHATTY = ("httpx", "httpx2", "mcp", "openai")
 
 
 def set_up(form: Format) -> None:
-    """The log of this process goes to its standard error, as text or as a JSON object a line."""
-    handler = logging.StreamHandler()
+    """The log of this process goes to its standard error, as text or as a JSON object a line; trouble that repeats is counted."""
+    handler = Counting()
     handler.addFilter(_belonging)
     handler.setFormatter(_json() if form == "json" else _Text(TEXT))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
