@@ -46,6 +46,7 @@ from api.platform import Platform
 from api.pools import pools
 from api.quality_metrics import QualityMetrics
 from api.runs import Runs
+from api.stored_metrics import StoredMetrics
 from api.watched import Watched
 
 # The event loop waits this long at most for each thread that computes, where Python's own 5 ms would add up to late refusals.
@@ -113,9 +114,8 @@ HANDLERS: list[ControllerRouterHandler] = [
 def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     """The API over one index. Replace any of the three to test it."""
     registry = CollectorRegistry()
-    registry.register(health.IndexMetrics(platform))
-    registry.register(drift.DriftMetrics(platform.store))
-    registry.register(QualityMetrics(platform))
+    stored = {"index": health.IndexMetrics(platform), "drift": drift.DriftMetrics(platform.store), "quality": QualityMetrics(platform)}
+    registry.register(StoredMetrics(stored))
     monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, registry)
     platform.also_look(monitor.look)
     threads = pools(platform.serving, os.cpu_count() or 1)

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -63,15 +66,24 @@ def record(message: str, *values: object, **extra: object) -> logging.LogRecord:
     return made
 
 
-def written(form: logs.Format, line: logging.LogRecord, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a process with such a log writes; the log of the tests is put back."""
+@contextmanager
+def logging_as(form: logs.Format) -> Iterator[logging.Logger]:
+    """The log as a process has it; that of the tests is put back."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     try:
         logs.set_up(form)
-        root.handle(line)
+        yield root
     finally:
+        for handler in root.handlers:
+            handler.close()
         root.handlers, root.level = before, level
+
+
+def written(form: logs.Format, line: logging.LogRecord, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a process with such a log writes."""
+    with logging_as(form) as root:
+        root.handle(line)
     return capsys.readouterr().err
 
 
@@ -105,3 +117,22 @@ def test_a_line_for_people_ends_with_the_request_and_can_not_be_forged(capsys):
 def test_names_of_documents_can_not_steer_a_terminal_and_are_few():
     assert logs.named(["mine/Åre", "a\u2028b", "\u202egnp"]) == ["mine/Åre", "a\\u2028b", "\\u202egnp"]
     assert len(logs.named(["a"] * 1000)) == 20
+
+
+def test_searches_that_all_fail_are_told_whole_once_and_counted_in_the_log_and_in_the_metrics(own, capsys):
+    own.start_ingester().put("mine", "The great copper mine is in Falun.")
+    own.stop_ingester()
+    capsys.readouterr()
+    with logging_as("text"):
+        shutil.rmtree(own.store.folder)
+        replies = [own.post("/v1/search", {"query": f"copper {number}"}).status for number in range(100)]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "groundwork.access" not in line and "httpx" not in line]
+    assert set(replies) == {503}
+    assert len([line for line in lines if line.startswith("Traceback")]) < 5, lines
+    assert len(lines) < 400
+    assert [line for line in lines if "POST /v1/search failed" in line and "times more in" in line], lines
+    told = own.get("/metrics").text.splitlines()
+    counted = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in told if not line.startswith("#")}
+    failed = [name for name in counted if name.startswith("groundwork_errors_total") and 'route="/v1/search",status="503"' in name]
+    assert sum(counted[name] for name in failed) >= 100
+    assert counted['groundwork_metrics_unreadable{part="index"}'] == 1
