@@ -11,7 +11,7 @@ from index.local_embedder import BUNDLED, open_local
 from index.model_folder import bundled_path
 from index.recipe import Recipe, recipe_from
 from index.settings import Settings
-from index.shortened import Shortened
+from index.shortened import shortened
 from index.vectors import Places, Vectors
 
 __all__ = ["BUNDLED", "Embedder", "Places", "SentenceTransformerEmbedder", "Vectors", "bundled_path", "configured", "open_embedder"]
@@ -63,9 +63,7 @@ def embedder_of(recipe: Recipe, settings: Settings) -> Embedder:
     """
     key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
     whole = open_embedder(recipe.embedder, settings.home, recipe.url, key, settings.embedder_price)
-    if recipe.dimensions > whole.dimensions:
-        raise Misconfigured(f"{whole.name} has {whole.dimensions} dimensions: {recipe.dimensions} of them can't be kept")
-    return Shortened(whole, recipe.dimensions) if 0 < recipe.dimensions < whole.dimensions else whole
+    return shortened(whole, recipe.dimensions)
 
 
 def open_embedder(

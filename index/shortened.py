@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
+from index.errors import Misconfigured
 from index.vectors import Places, Vectors, unit
 
 if TYPE_CHECKING:
@@ -48,3 +49,10 @@ class Shortened:
     def cut(self, vectors: Vectors) -> Vectors:
         """What it makes of vectors of the other embedder, shape (rows, its dimensions)."""
         return unit(vectors[:, : self.dimensions]) if len(vectors) else vectors[:, : self.dimensions]
+
+
+def shortened(whole: "Embedder", dimensions: int) -> "Embedder":
+    """An embedder with so many of its dimensions; 0 keeps them all. Raises `Misconfigured` where it has fewer."""
+    if dimensions > whole.dimensions:
+        raise Misconfigured(f"{whole.name} has {whole.dimensions} dimensions: {dimensions} of them can't be kept")
+    return Shortened(whole, dimensions) if 0 < dimensions < whole.dimensions else whole

@@ -13,7 +13,7 @@ from index.errors import Misconfigured
 from index.recipe import Recipe
 from index.releases import Release
 from index.search import Reader
-from index.shortened import Shortened
+from index.shortened import shortened
 from index.store import Store, open_store
 from tasks.batch import Outcome, run_batch
 from tasks.chunk import Chunker
@@ -102,7 +102,7 @@ class Workshop:
         if recipe.embedder == "lost":
             raise Misconfigured("lost can't be loaded")
         whole = self._embedders.get(recipe, self._tools.embedder)
-        embedder = Shortened(whole, recipe.dimensions) if recipe.dimensions else whole
+        embedder = shortened(whole, recipe.dimensions)
         return replace(self._tools, embedder=embedder, chunker=Chunker(embedder.tokenizer(), recipe.chunk_tokens), recipe=recipe)
 
 

@@ -28,7 +28,7 @@ from index.embedder import Embedder
 from index.errors import Misconfigured
 from index.recipe import Recipe
 from index.settings import Settings
-from index.shortened import Shortened
+from index.shortened import shortened
 from index.store import open_store
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
@@ -207,7 +207,7 @@ def embedder_of(recipe: Recipe) -> Embedder:
     whole = HashingEmbedder()
     if recipe.embedder == "other":
         whole.fingerprint = "other64"
-    return Shortened(whole, recipe.dimensions) if recipe.dimensions else whole
+    return shortened(whole, recipe.dimensions)
 
 
 def document(doc_id: str) -> str:

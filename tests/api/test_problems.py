@@ -113,6 +113,7 @@ OTHERS = [
     Bad("rolling back beyond the start", "POST", "/v1/rollback", {"before": "2020-01-01T00:00:00Z"}, 409, "no release from before 2020"),
     Bad("rolling back to no time", "POST", "/v1/rollback", {"before": "yesterday"}, 400, "before: invalid"),
     Bad("rebuilding with a model that is not there", "POST", "/v1/rebuilds", {"embedder": "lost"}, 400, "can't be loaded"),
+    Bad("keeping more dimensions than there are", "POST", "/v1/rebuilds", {"dimensions": 3_885}, 400, "has 64 dimensions: 3885 of them"),
     Bad("a cursor of the audit", "GET", "/v1/audit?cursor=eA", None, 400, "cursor"),
     Bad("promoting nothing", "POST", "/v1/releases/99999/promote", {"reason": "x"}, 404, "there is no release 99999"),
     Bad("evaluating an unknown release", "POST", "/v1/evaluations", {"release": 99_999}, 404, "there is no release 99999"),
