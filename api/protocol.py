@@ -37,6 +37,10 @@ class PatientProtocol(H11Protocol):
         elif self._head_timer is None and self._has_begun():
             self._wait_for_head()
 
+    def _should_upgrade(self) -> bool:
+        """Never: no route is a WebSocket, and one that has begun would have neither bounds nor a clock."""
+        return False
+
     def _answered_too_early(self) -> bool:
         """Whether the reply is complete and the body is not: uvicorn's clock has stopped at the first byte that came after the reply."""
         return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY

@@ -95,6 +95,24 @@ def test_a_body_that_stops_coming_after_its_reply_is_hung_up_on(connection):
     assert seconds < PATIENCE_S + 4
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "PATCH //?limit=-1 HTTP/1.0\r\nUpgrade: websocket",
+        "GET /v1/releases HTTP/1.1\r\nUpgrade: websocket",
+        "GET /v1/releases HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "GET /v1/releases HTTP/1.1\r\nUpgrade: h2c",
+    ],
+    ids=["half of one", "without a key", "a whole one", "to HTTP/2"],
+)
+def test_a_client_that_asks_for_another_protocol_gets_an_answer_in_this_one_and_can_not_stay(connection, head):
+    connection.sendall(f"{head}\r\nConnection: upgrade\r\nHost: here\r\n\r\n".encode() + b"\xed{\xe3\x8f")
+    said, seconds = told(connection)
+    assert said.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 404 ", b"HTTP/1.1 405 ")), said
+    assert b"101 Switching" not in said
+    assert seconds < PATIENCE_S + 3
+
+
 def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(hasty):
     """A request that has come whole may be worked on for longer than its body might have taken."""
     began = monotonic()
