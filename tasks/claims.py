@@ -21,10 +21,13 @@ LONGEST_WORD = 24
 # A stretch without a mark that is longer is no claim, and a claim that is longer is not looked at.
 LONGEST_CLAIM = 2_000
 LONGEST_MARK = 800
+# Of one claim: a model that repeats itself writes them without end.
+MOST_MARKS = 16
 _NEGATION = re.compile(r"\b(?:no|not|never|none|cannot|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
 # A number is one word with its decimals: 5.3 does not stand in "3.5".
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
-_MARK = re.compile(r"\[(\d{1,9})(?::\s*[\"“](.{1,600}?)[\"”])?\]", re.DOTALL)
+# No quote goes on over the beginning of another mark: to look for its end from each would take long.
+_MARK = re.compile(r"\[(\d{1,9})(?::\s*[\"“]((?:(?!\[\d{1,9}:\s*[\"“]).){1,600}?)[\"”])?\]", re.DOTALL)
 _BETWEEN = " \n\t.;,"
 _EDGES = ".,;:!?()[]{}\"'“”‘’"
 
@@ -44,11 +47,14 @@ class Claims:
 
     def __init__(self) -> None:
         self._waiting = ""
+        self._is_marked = False
 
     def feed(self, piece: str) -> list[Claim]:
         """The claims that are whole with this piece."""
         self._waiting += piece
-        return list(self._whole(final=False)) if "]" in self._waiting or len(self._waiting) > LONGEST_CLAIM else []
+        # Nothing else makes one whole, and to look at each piece takes long where they are letters.
+        may_be_whole = "]" in piece or self._is_marked or len(self._waiting) > LONGEST_CLAIM
+        return list(self._whole(final=False)) if may_be_whole else []
 
     def rest(self) -> list[Claim]:
         """The claims in what is left, when nothing more comes."""
@@ -58,26 +64,27 @@ class Claims:
         while mark := _MARK.search(self._waiting):
             marks, end = _marks(self._waiting, mark)
             # More marks may follow, so a claim is whole when the next has begun.
-            if not final and not _begins(self._waiting[end:]):
+            if not final and len(marks) < MOST_MARKS and not _begins(self._waiting[end:]):
+                self._is_marked = True
                 return
             stretch, self._waiting = self._waiting[: mark.start()], self._waiting[end:]
             yield from _split(stretch, tuple(marks))
+        self._is_marked = False
         if final or len(self._waiting) > LONGEST_CLAIM:
             stretch, self._waiting = self._waiting, ""
             yield from _split(stretch, ())
 
 
 def _marks(text: str, first: re.Match[str]) -> tuple[list[Mark], int]:
-    """The marks that stand together, from the first, and where they end."""
-    marks, found, end = [], first, first.end()
-    while found:
+    """The marks that stand together, from the first, as many as are looked at, and where they end."""
+    marks: list[Mark] = []
+    found: re.Match[str] | None = first
+    end = first.end()
+    while found and len(marks) < MOST_MARKS:
         marks.append((int(found[1]), found[2]))
         end = found.end()
         gap = len(text) - len(text[end:].lstrip(_BETWEEN))
-        following = _MARK.match(text, gap)
-        if following is None:
-            break
-        found = following
+        found = _MARK.match(text, gap)
     return marks, end
 
 
