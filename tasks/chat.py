@@ -21,6 +21,7 @@ MOST_CHARACTERS = 32 * 1024
 MOST_COUNTED = 2**31
 ATTEMPTS = 2
 EVENTS = "text/event-stream"
+CALLS = ("tool_calls", "function_call")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Message = Mapping[str, str]
 Hear = Callable[[str], Awaitable[None]]
@@ -77,7 +78,7 @@ async def _once(endpoint: Endpoint, body: Mapping[str, Any], reading: "_Reading"
     ):
         reply.raise_for_status()
         pieces = _bounded(reply.aiter_bytes())
-        if reply.headers.get("content-type", "").startswith(EVENTS):
+        if reply.headers.get("content-type", "").lower().startswith(EVENTS):
             await _events(pieces, reading)
         else:  # it does not stream
             reading.began = True
@@ -102,7 +103,10 @@ class _Reading:
             raise GeneratorFailed("the model endpoint failed (it sent an error)")
         self._usage = _usage(sent.get("usage")) or self._usage
         for choice in sent.get("choices") or []:
-            text = (choice.get(part) or {}).get("content")
+            written = choice.get(part) or {}
+            if any(written.get(call) for call in CALLS):
+                raise GeneratorFailed("the model asked for a tool, and none was offered")
+            text = written.get("content")
             if isinstance(text, str) and text:
                 await self._heard(text)
             if isinstance(reason := choice.get("finish_reason"), str):
@@ -127,9 +131,13 @@ class _Reading:
 
 async def _events(pieces: AsyncIterator[bytes], reading: _Reading) -> None:
     """Reads server-sent events up to the last; each line of data is one event, as all such endpoints send them."""
-    waiting = b""
+    waiting = bytearray()
     async for piece in pieces:
-        *lines, waiting = (waiting + piece).split(b"\n") if b"\n" in piece else [waiting + piece]
+        waiting += piece
+        if b"\n" not in piece:
+            continue
+        *lines, rest = bytes(waiting).split(b"\n")
+        waiting = bytearray(rest)
         for line in lines:
             name, _, value = line.partition(b":")
             if name.strip() != b"data":
@@ -175,9 +183,11 @@ def _usage(sent: Any) -> Usage | None:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether the same request may work at once."""
-    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 0
-    return isinstance(error, httpx.TransportError) or status in (408, 429) or status >= 500
+    """Whether the same request may work at once; not where the endpoint says when it is to be asked again."""
+    if not isinstance(error, httpx.HTTPStatusError):
+        return isinstance(error, httpx.TransportError)
+    status = error.response.status_code
+    return (status in (408, 429) or status >= 500) and "retry-after" not in error.response.headers
 
 
 def _name(error: Exception) -> str:

@@ -21,6 +21,13 @@ INSTRUCTIONS = (
 )
 UNSUPPORTED = "[unsupported]"
 LENGTH_REMARK = "the model's answer was cut off at its longest: its end is missing"
+FILTER_REMARK = "the model's answer was cut off by a filter of its endpoint: its end is missing"
+UNKNOWN_REMARK = "the model's endpoint did not say that the answer is whole: its end may be missing"
+# How endpoints say that a text ended; whatever else they say is never shown.
+REMARKS = dict.fromkeys(("stop", "stop_sequence", "eos_token", "end_turn"), ()) | {
+    "length": (LENGTH_REMARK,),
+    "content_filter": (FILTER_REMARK,),
+}
 _TAG = re.compile(r"<(?=\s*/?\s*source)", re.IGNORECASE)
 
 
@@ -69,7 +76,7 @@ class Checking:
     async def done(self, sent: str, reason: str, usage: Usage | None) -> Draft:
         """The draft, when nothing more comes; `GeneratorFailed` when nothing was borne out."""
         await self._check(self._claims.rest())
-        remarks = (LENGTH_REMARK,) if reason == "length" else ()
+        remarks = REMARKS.get(reason, (UNKNOWN_REMARK,))
         if self._citations:
             return Draft("".join(self._parts), tuple(self._citations), True, sent, usage, remarks)  # noqa: FBT003
         if self._refused:

@@ -38,19 +38,23 @@ class ScriptedChat:
     """Use it with `with`. A script gives the bytes to send, and seconds to wait between them.
 
     Attributes:
-        asked: the requests that came.
+        status: of its replies, with `content_type` and other `headers`.
+        asked: the requests that came, with the `keys` that came with them.
         sent: pieces that were sent.
         left_at: when a piece could not be sent any more, on the clock `monotonic`.
     """
 
     def __init__(self, script: Script, status: int = 200, content_type: str = "text/event-stream") -> None:
         self.script = script
+        self.status, self.content_type = status, content_type
+        self.headers: dict[str, str] = {}
         self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
         self.sent = 0
         self.left_at: float | None = None
         self.left = Event()
         self._closing = Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(status, content_type))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
@@ -65,17 +69,19 @@ class ScriptedChat:
         self._server.server_close()
         self._thread.join()
 
-    def _handler(chat, status: int, content_type: str) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+    def _handler(chat) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
         class Handler(BaseHTTPRequestHandler):
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 chat.asked.append(asked)
+                chat.keys.append(self.headers["Authorization"])
                 self.close_connection = True
                 try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", content_type)
+                    self.send_response(chat.status)
+                    for name, value in ({"Content-Type": chat.content_type} | chat.headers).items():
+                        self.send_header(name, value)
                     self.end_headers()
                     for step in chat.script(asked):
                         if chat._closing.is_set():
