@@ -65,6 +65,7 @@ def delta(**parts: Any) -> bytes:
     return event({"choices": [{"index": 0, "delta": parts, "finish_reason": None}]})
 
 
+SLOWLY: tuple[bytes | float, ...] = (b"x", 1.0) * 30
 GOOD = completion(f'{FACT} [1: "{FACT}"]').encode()
 STREAM = b"".join((chunk(FIRST), chunk(finish="stop"), DONE))
 NO_COMPLETION, EMPTY, TOO_MUCH, NO_TOOL = "what it sent is no completion", "sent an empty answer", "sent more than", "asked for a tool"
@@ -109,7 +110,7 @@ CUT_OFF = [
     Bad("an error", "it sent an error", sends(chunk(FIRST), chunk("It was "), event({"error": {"message": KEY}}))),
     Bad("50 MB", TOO_MUCH, lambda _: [chunk(FIRST), chunk("It was "), *([b": " + b"x" * MEGABYTE] * 50)]),
     Bad("another shape", NO_COMPLETION, sends(chunk(FIRST), chunk("It was "), event(["founded"]))),
-    Bad("a byte a second", "not done in time", lambda _: [chunk(FIRST), chunk("It was "), *([b"x", 1.0] * 30)], within=4.0),
+    Bad("a byte a second", "not done in time", lambda _: [chunk(FIRST), chunk("It was "), *SLOWLY], within=4.0),
 ]
 HALVES = [
     ("length", "cut off at its longest"),

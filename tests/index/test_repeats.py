@@ -34,6 +34,17 @@ class Log:
                 self.logger.exception(message, exc_info=raised)
 
 
+class Seeing(logging.Handler):
+    """Another handler of the same log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 def fail(error: Exception) -> None:
     raise type(error)(*error.args)
 
@@ -126,9 +137,7 @@ def test_kinds_without_end_need_no_room_without_end_and_none_is_lost(log: Log):
 
 
 def test_the_record_that_others_see_stays_whole(log: Log):
-    seen: list[logging.LogRecord] = []
-    after = logging.Handler()
-    after.emit = seen.append  # type: ignore[method-assign]
-    log.logger.addHandler(after)
+    seen = Seeing()
+    log.logger.addHandler(seen)
     log.fails(OSError("gone"), times=2)
-    assert [bool(record.exc_info) for record in seen] == [True, True]
+    assert [bool(record.exc_info) for record in seen.records] == [True, True]

@@ -24,7 +24,13 @@ def is_installed() -> bool:
 
 
 class SmallModel:
-    """Loads in half a minute; answers one request at a time, greedily, with at most `longest` tokens where no schema is asked for."""
+    """Loads in half a minute; answers one request at a time, greedily.
+
+    Attributes:
+        opening: what it says first where no schema is asked for, and then goes on with at most `longest` tokens.
+        asked: the requests that came.
+        replies: what it wrote.
+    """
 
     def __init__(self, longest: int = 48) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -36,6 +42,7 @@ class SmallModel:
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file.name, dtype="float32")
         self._lock = Lock()
         self._longest = longest
+        self.opening = ""
         self.asked: list[dict[str, Any]] = []
         self.replies: list[str] = []
 
@@ -59,7 +66,7 @@ class SmallModel:
             writer = Writer(self._model, self._tokenizer, prompt)
             asked = writer.tokens
             if schema is None:
-                ended = writer.speak(self._longest)
+                ended = writer.speak(self._longest, self.opening)
             else:
                 writer.fill(schema, schema.get("$defs", {}))
                 ended = "stop"
@@ -124,8 +131,9 @@ class Writer:
         else:
             self._write()
 
-    def speak(self, longest: int) -> str:
-        """Writes what it likes, at most so many tokens; returns how it ended."""
+    def speak(self, longest: int, opening: str) -> str:
+        """Writes what it likes after an opening, at most so many tokens; returns how it ended."""
+        self._feed(opening)
         for _ in range(longest):
             token = int(self._next.argmax())
             piece = self._tokenizer.decode([token])
