@@ -15,8 +15,9 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException, SerializationException
 
 from api.requests import BulkDocumentRequest, DocumentRequest
-from index.documents import Draft, check_doc_id, check_metadata
+from index.documents import Draft, check_doc_id
 from index.errors import BadRequest
+from index.metadata import check_metadata
 from tasks.parse import SUFFIXES, media_type
 
 PREFIX = b"/v1/documents/"

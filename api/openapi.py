@@ -43,7 +43,11 @@ class PutDocument(Operation):
 
     def __post_init__(self) -> None:
         """Adds the body."""
-        example = {"text": "The great copper mine is in Falun.", "media_type": "text/plain", "metadata": {"lang": "en"}}
+        example = {
+            "text": "The great copper mine is in Falun.",
+            "media_type": "text/plain",
+            "metadata": {"lang": "en", "tags": ["mine", "copper"]},
+        }
         self.request_body = _body(
             **{
                 "application/json": Schema(type=OpenAPIType.OBJECT, properties=dict(_DOCUMENT), examples=[example]),
@@ -82,6 +86,10 @@ class GoldenLines(Operation):
 SEARCHES = {
     "plain": {"query": "Where is copper mined?", "k": 5},
     "filtered": {"query": "copper", "filter": {"metadata.year": {"gte": 2021, "lt": 2025}, "source": {"in": ["http"]}}},
+    "filtered_by_a_list_and_an_object": {
+        "query": "copper",
+        "filter": {"metadata.tags": "mine", "metadata.author.name": {"in": ["Ann", "Bo"]}},
+    },
     "one_hit_per_document_with_neighbours": {"query": "copper", "one_per_document": True, "neighbours": 1},
     "next_page": {"query": "copper", "k": 5, "cursor": "`next` of the page before"},
     "read_your_writes": {"query": "copper", "min_release": 1},

@@ -10,7 +10,7 @@ Filter = Annotated[
     dict[str, Any],
     Meta(
         description='`{"field": value}`, `{"field": {"in": [...]}}` or `{"field": {"gte": x, "lt": y}}` over doc_id, source, '
-        "media_type, uri and metadata.*",
+        "media_type, uri and metadata.*. A list matches by any of its values; `metadata.a.b` is the key `b` of the object `a`.",
         examples=[{"metadata.kind": "package"}],
     ),
 ]

@@ -1,6 +1,5 @@
 """Chunk tables: one per generation, written under its lease."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from lancedb.table import LanceTable
 from index import schema, tables, vector_index
 from index.embedder import Embedder, Vectors
 from index.facets import facets
+from index.metadata import shown, stored
 from index.vector_index import VectorIndex
 from index.vectors import FULL_PRECISION, HALF_PRECISION
 
@@ -248,7 +248,7 @@ def chunk_from_row(row: Mapping[str, Any]) -> Chunk:
         tokens=row["tokens"],
         text_hash=row.get("text_hash", ""),
         embedded_text=row.get("embedded_text", ""),
-        metadata=json.loads(row["metadata"] or "{}"),
+        metadata=shown(row["metadata"]),
         page=row["page"],
         duplicate_of=row["duplicate_of"],
     )
@@ -263,8 +263,9 @@ def to_arrow(chunks: Sequence[Chunk], vectors: Mapping[str, Vectors], target: pa
         if name not in ("heading", "metadata", FACETS, "embedded_at", "vector")
     }
     columns["heading"] = [list(chunk.heading) for chunk in chunks]
-    columns["metadata"] = [json.dumps(chunk.metadata, sort_keys=True) for chunk in chunks]
     columns[FACETS] = [facets(chunk.metadata) for chunk in chunks]
+    beside = [()] * len(chunks) if FACETS in target.names else columns[FACETS]
+    columns["metadata"] = [stored(chunk.metadata, found) for chunk, found in zip(chunks, beside, strict=True)]
     columns["embedded_at"] = [now] * len(chunks)
     numbers = target.field(vector_index.COLUMN).type.value_type.to_pandas_dtype()
     columns["vector"] = [vectors[chunk.text_hash].astype(numbers) for chunk in chunks]

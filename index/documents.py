@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +17,6 @@ Lane = Literal["express", "bulk"]
 LANES: tuple[Lane, ...] = ("express", "bulk")
 
 MAX_ID_CHARACTERS = 512
-MAX_METADATA_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +111,3 @@ def check_doc_id(doc_id: str) -> str:
     if not doc_id.strip("/"):
         raise BadRequest("doc_id must hold more than slashes: no path could name it")
     return doc_id
-
-
-def check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The metadata itself; raises `BadRequest` unless it is flat JSON: strings, finite numbers of 64 bits, booleans."""
-    for name, value in metadata.items():
-        if not isinstance(value, str | int | float | bool):
-            raise BadRequest(f"metadata.{name} must be a string, a number or a boolean")
-        fits = abs(value) < 2**63 if isinstance(value, int) else isinstance(value, str) or math.isfinite(value)
-        if not fits:
-            raise BadRequest(f"metadata.{name} must be finite and fit into 64 bits; send it as a string to keep it as it is")
-    if len(json.dumps(metadata).encode()) > MAX_METADATA_BYTES:
-        raise BadRequest(f"metadata must not be larger than {MAX_METADATA_BYTES} bytes as JSON")
-    return metadata

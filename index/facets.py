@@ -7,25 +7,26 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-Scalar = str | int | float | bool
+from index.metadata import Scalar, fields
+
 LONGEST = 100  # characters; of longer ones a hash is kept
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE)
 
 
 def facets(metadata: Mapping[str, Any] | str) -> list[str]:
-    """What a document is found by: a facet for each field with a scalar value, and another where that reads as a number.
+    """What a document is found by: a facet for each value of each field, and another where that reads as a number.
 
     Args:
         metadata: a mapping, or JSON of one.
     """
-    fields = json.loads(metadata or "{}") if isinstance(metadata, str) else metadata
-    found = []
-    for name, value in fields.items():
-        if isinstance(value, Scalar):
-            found.append(facet(name, text(value)))
+    known = fields(json.loads(metadata or "{}") if isinstance(metadata, str) else metadata)
+    found: dict[str, None] = {}  # as a set that keeps the order
+    for name, values in known.items():
+        for value in values if isinstance(values, list) else [values]:
+            found[facet(name, text(value))] = None
             if (read := number(text(value))) is not None:
-                found.append(facet(name, read))
-    return found
+                found[facet(name, read)] = None
+    return list(found)
 
 
 def facet(name: str, value: Scalar) -> str:

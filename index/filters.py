@@ -1,5 +1,9 @@
 """Structured filters: from the caller's JSON to a condition on chunk rows, or on one record.
 
+A name reaches into objects by dots, and a value is sought in lists too; see `index.metadata.fields`. Ranges compare single values, and
+pass over lists. Tables that were made before there were lists and objects give the same: what is written into them from now on has both,
+and what stands there has neither. In those that have no facets, all rows are read.
+
 A caller's text reaches SQL only through `_quoted`. LanceDB's own `Expr.to_sql` is not safe for that: it takes a doubled
 quote, or one after a backslash, for escaped already, so that a value could end its literal. (`Expr` as such is safe.)
 """
@@ -11,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from index.errors import BadRequest
-from index.facets import Scalar, facet, number, text
+from index.facets import facet, number, text
+from index.metadata import WHOLE, Scalar, fields
 
 COLUMNS = ("doc_id", "source", "media_type", "uri")
 OPERATORS = ("in", "gt", "gte", "lt", "lte")
@@ -74,8 +79,8 @@ def condition(
 def matches(terms: tuple[Term, ...], record: Mapping[str, Any]) -> bool:
     """Whether a document's columns and metadata (a mapping or JSON) satisfy all terms."""
     metadata = record.get("metadata") or {}
-    fields = json.loads(metadata) if isinstance(metadata, str) else metadata
-    values = {**{name: record.get(name) for name in COLUMNS}, **{f"metadata.{name}": value for name, value in fields.items()}}
+    known = fields(json.loads(metadata) if isinstance(metadata, str) else metadata)
+    values = {**{name: record.get(name) for name in COLUMNS}, **{f"metadata.{name}": value for name, value in known.items()}}
     return all(_holds(term, values.get(term.field)) for term in terms)
 
 
@@ -113,7 +118,16 @@ def _sql(term: Term, with_facets: bool) -> str:
     if with_facets and term.operator == "in":
         name = term.field.removeprefix("metadata.")
         return f"array_has_any(facets, [{', '.join(_quoted(facet(name, item)) for item in term.values)}])"
-    return " OR ".join(_comparison(term, item) for item in term.values)
+    comparisons = [_comparison(term, item) for item in term.values]
+    if term.field not in COLUMNS and term.operator == "in":
+        comparisons += [_stands_beside(term, item) for item in term.values]
+    return " OR ".join(comparisons)
+
+
+def _stands_beside(term: Term, item: Scalar) -> str:
+    """Of rows without facets: whether a list has the value. See `index.metadata.stored`."""
+    beside = f"json_get(json_get(metadata, {_quoted(WHOLE)}), 'facets')"
+    return f"json_get_string({beside}, {_quoted(facet(term.field.removeprefix('metadata.'), item))}) IS NOT NULL"
 
 
 def _comparison(term: Term, item: Scalar) -> str:
@@ -136,10 +150,11 @@ def _quoted_list(literals: Iterable[str]) -> str:
 
 
 def _holds(term: Term, value: Any) -> bool:
-    """Decides as `_sql` does: columns compare as text; metadata as text, or as numbers when the filter has a number."""
-    if value is None:
+    """Decides as `_sql` does: any value of a list; columns as text; metadata as text, or as numbers when the filter has a number."""
+    if value is None or (isinstance(value, list) and term.operator != "in"):
         return False
-    return any(_compares(term, text(value), item) for item in term.values)
+    held = value if isinstance(value, list) else [value]
+    return any(_compares(term, text(each), item) for each in held for item in term.values)
 
 
 def _compares(term: Term, shown: str, item: Scalar) -> bool:

@@ -11,6 +11,7 @@ from index.chunks import Chunk, ChunkTable, generation_name
 from index.documents import Entry, Write
 from index.embedder import Embedder, Vectors
 from index.errors import Rejected
+from index.metadata import fields
 from index.recipe import Recipe
 from index.store import Store
 from index.vectors import HALF_PRECISION
@@ -160,7 +161,7 @@ def prepare(
         vectors=vectors,
         deleted=deleted,
         embedded=embedded,
-        fields={name: type(value).__name__ for write in puts for name, value in write.draft.metadata.items()},
+        fields={name: type(value).__name__ for write in puts for name, value in fields(write.draft.metadata).items()},
         timings=timings,
         checked={"documents": len(read.chunks), "chunks": len(read.passages), "vectors": len(vectors)},
         unusual=tuple(tools.contract.counts(_passages_by_kind(puts, read.chunks))),

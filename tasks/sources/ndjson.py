@@ -11,8 +11,9 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 from msgspec import Meta
 
-from index.documents import Draft, check_metadata
+from index.documents import Draft
 from index.errors import BadRequest
+from index.metadata import check_metadata
 from tasks.parse import MAX_BYTES
 from tasks.sources.patterns import admit
 from tasks.sources.port import Gap, Listed, Seen, Skipped

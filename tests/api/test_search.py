@@ -70,6 +70,31 @@ def test_a_filter_keeps_what_satisfies_all_of_it(api, filter_, found):
     assert sorted(api.found("river brook", filter=only_ours | filter_)) == found
 
 
+NESTED = {"tags": ["mine", 7, None], "author": {"name": "Ann", "born": 1854}, "a.b": "key", "a": {"b": "object", "c": True}, "none": None}
+
+
+def test_metadata_with_lists_and_objects_is_found_by_what_is_in_it_and_shown_as_it_was_given(api):
+    api.put("nested", "The nested mine has lists.", metadata=NESTED)
+    for filter_ in (
+        {"metadata.tags": "mine"},
+        {"metadata.tags": {"in": ["gold", 7]}},
+        {"metadata.author.name": "Ann", "metadata.author.born": {"gte": 1800, "lt": 1900}},
+        {"metadata.a.b": "key"},
+        {"metadata.a.c": True},
+    ):
+        [hit] = api.post("/v1/search", {"query": "the nested mine", "filter": filter_}).json["hits"]
+        assert hit["metadata"] == NESTED
+    for filter_ in ({"metadata.tags": "gold"}, {"metadata.a.b": "object"}, {"metadata.tags": {"gte": "a"}}):
+        assert api.found("the nested mine", filter=filter_) == []
+    for unknown in ("metadata.author", "metadata.none", "metadata.author.age"):
+        assert f"no document of this release has '{unknown}'" in api.post("/v1/search", {"query": "a", "filter": {unknown: "x"}}).detail
+    reader = api.key("reader", {"metadata.tags": "mine"})
+    assert api.found("mine", reader) == ["nested"]
+    assert (api.status("nested", reader).status, api.status("river", reader).status) == (200, 404)
+    answer = api.post("/v1/answers", {"question": "Which mine has lists?"}, reader).json
+    assert [citation["doc_id"] for citation in answer["citations"]] == ["nested"]
+
+
 def test_k_bounds_the_hits(api):
     assert len(api.post("/v1/search", {"query": "river", "k": 1}).json["hits"]) == 1
 

@@ -1,11 +1,10 @@
 """Documents: which ids and metadata are taken."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from index.documents import Draft, Entry, check_doc_id, check_metadata, content_hash
+from index.documents import Draft, Entry, check_doc_id, content_hash
 from index.errors import BadRequest
 
 
@@ -28,29 +27,6 @@ def test_ids_of_1_to_512_characters_are_taken(doc_id: str):
 def test_other_ids_are_refused_with_the_reason(doc_id: str, reason: str):
     with pytest.raises(BadRequest, match=reason):
         check_doc_id(doc_id)
-
-
-def test_flat_metadata_is_taken():
-    metadata = {"kind": "note", "year": 2024, "score": 0.5, "open": True, "big": 2**63 - 1, "low": -5}
-    assert check_metadata(metadata) == metadata
-
-
-@pytest.mark.parametrize("value", [None, [1], {"a": 1}, b"x"])
-def test_nested_metadata_is_refused(value: Any):
-    with pytest.raises(BadRequest, match=r"metadata.tags must be a string, a number or a boolean"):
-        check_metadata({"kind": "note", "tags": value})
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**63, -(10**40)])
-def test_numbers_that_a_table_can_not_hold_are_refused(value: float):
-    with pytest.raises(BadRequest, match=r"metadata.size must be finite and fit into 64 bits; send it as a string"):
-        check_metadata({"size": value})
-
-
-def test_large_metadata_is_refused():
-    assert check_metadata({"note": "x" * 60_000})
-    with pytest.raises(BadRequest, match="larger than 65536 bytes"):
-        check_metadata({"note": "x" * 70_000})
 
 
 def test_the_hash_of_the_content_is_sha256():

@@ -10,8 +10,12 @@ def test_each_field_with_a_scalar_is_a_facet_and_numbers_are_two():
     assert facets('{"kind": "package"}') == ["4:kind=package"]
 
 
-def test_what_is_no_scalar_is_no_facet():
-    assert facets({"tags": ["a"], "more": {"b": 1}, "none": None}) == []
+def test_each_value_of_a_list_and_each_key_of_an_object_is_a_facet():
+    assert facets({"tags": ["a", 1, "a"], "more": {"b": True}}) == ["4:tags=a", "4:tags=1", "4:tags#1.0", "6:more.b=true"]
+
+
+def test_what_has_no_value_is_no_facet():
+    assert facets({"tags": [], "more": {}, "none": None, "nulls": [None]}) == []
     assert facets("") == facets({}) == []
 
 

@@ -12,6 +12,7 @@ from lancedb.db import DBConnection
 from index import filters, tables
 from index.chunks import Chunk, ChunkTable, table_name
 from index.errors import BadRequest
+from index.metadata import fields
 
 HOSTILE = [
     "plain",
@@ -53,14 +54,25 @@ def chunk(doc_id: str, **facts: Any) -> Chunk:
 
 
 def fill(db: DBConnection, generation: str, chunks: list[Chunk]) -> None:
-    ChunkTable(db, generation, 2).upsert(chunks, {"h": np.array([1, 0], dtype=np.float32)})
+    """Two tables of the same: one as they are made, and one as they were made before there were facets."""
+    ChunkTable(db, generation, 2)
+    ChunkTable(db, bare(generation), 2)
+    older = tables.open_existing(db, table_name(bare(generation)))
+    if "facets" in older.schema.names:
+        older.drop_columns(["facets"])
+    for each in (generation, bare(generation)):
+        ChunkTable(db, each, 2).upsert(chunks, {"h": np.array([1, 0], dtype=np.float32)})
+
+
+def bare(generation: str) -> str:
+    return f"{generation}_bare"
 
 
 def found(db: DBConnection, generation: str, filter_: Mapping[str, Any], hidden: list[str] | None = None) -> list[str]:
     """The documents that the table finds with the condition, in order of doc_id; the same whether or not it uses facets."""
     both = []
     for with_facets in (False, True):
-        query = tables.open_existing(db, table_name(generation)).search()
+        query = tables.open_existing(db, table_name(generation if with_facets else bare(generation))).search()
         condition = filters.condition(filters.parse(filter_), hidden or [], with_facets=with_facets)
         rows = (query.where(condition) if condition else query).select(["doc_id"]).limit(1000).to_arrow()
         both.append(sorted(rows["doc_id"].to_pylist()))
@@ -78,11 +90,23 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> DBConnection:
     ]
     fill(db, "hostile", hostile)
     mixed = [chunk(f"{i:02d}", metadata={"v": value}) for i, value in enumerate(VALUES)]
-    fill(db, "mixed", [*mixed, chunk("none"), chunk("5", uri="5", metadata={"v": "5"})])
+    nested = [chunk(doc_id, metadata=metadata) for doc_id, metadata in NESTED.items()]
+    fill(db, "mixed", [*mixed, *nested, chunk("none"), chunk("5", uri="5", metadata={"v": "5"})])
     return db
 
 
+NESTED: dict[str, dict[str, Any]] = {
+    "n-list": {"v": ["a", "10", 9, True, None, "it's", ""]},
+    "n-words": {"v": ["b", "\\' OR 1=1 --", 'say "hi"', "x" * 200]},
+    "n-empty": {"v": [], "o": {}},
+    "n-null": {"v": None, "o": {"v": None}},
+    "n-in": {"v": {"w": "a", "n": 10}, "o": {"v": "a", "it's": {"[0]": "é"}}},
+    "n-dot": {"o.v": "b", "o": {"v": "a", "w": ["a", "c"]}},
+    "n-all": {"o": [{"v": "a"}, {"v": 10}, {"w": "b"}], "v": "2024-05-01"},
+    "n-sly": {"v": {"4:v=a": True}, "": {"facets": {"1:v=a": True}, "metadata": {"v": "a"}}},
+}
 RECORDS = {
+    **{doc_id: {"doc_id": doc_id, "source": "http", "metadata": metadata} for doc_id, metadata in NESTED.items()},
     **{f"{i:02d}": {"doc_id": f"{i:02d}", "source": "http", "metadata": {"v": value}} for i, value in enumerate(VALUES)},
     "none": {"doc_id": "none", "source": "http", "metadata": {}},
     "5": {"doc_id": "5", "source": "http", "uri": "5", "metadata": {"v": "5"}},
@@ -156,7 +180,7 @@ def test_a_hidden_document_with_a_hostile_id_is_left_out_alone(db: DBConnection,
 
 
 def values_found(db: DBConnection, condition: Any) -> list[Any]:
-    ids = found(db, "mixed", {"metadata.v": condition})
+    ids = [doc_id for doc_id in found(db, "mixed", {"metadata.v": condition}) if doc_id not in NESTED]
     return [RECORDS[doc_id]["metadata"]["v"] for doc_id in ids]  # type: ignore[index] # each record has a metadata mapping
 
 
@@ -187,6 +211,46 @@ def test_a_range_of_strings_compares_as_text(db: DBConnection):
     assert values_found(db, {"gte": "a", "lt": "c"}) == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "ids"),
+    [
+        ("it's", ["n-list"]),
+        ('say "hi"', ["n-words"]),
+        ("\\' OR 1=1 --", ["n-words"]),
+        ("x" * 200, ["n-words"]),
+        ({"in": ["b", "it's"]}, ["n-list", "n-words"]),
+        (10, ["n-list"]),
+        (9, ["n-list"]),
+        (True, ["n-list"]),
+        ("[]", []),
+        ("null", []),
+        ({"gte": "x", "lt": "y"}, []),
+        ({"gte": "2024-01-01", "lt": "2025-01-01"}, ["n-all"]),
+    ],
+)
+def test_a_list_matches_by_any_of_its_values_and_ranges_pass_over_it(db: DBConnection, condition: Any, ids: list[str]):
+    assert [doc_id for doc_id in found(db, "mixed", {"metadata.v": condition}) if doc_id in NESTED] == ids
+
+
+@pytest.mark.parametrize(
+    ("filter_", "ids"),
+    [
+        ({"metadata.v.w": "a"}, ["n-in"]),
+        ({"metadata.v.n": {"gte": 9.5, "lt": 11}}, ["n-in"]),
+        ({"metadata.o.v": "a"}, ["n-all", "n-in"]),
+        ({"metadata.o.v": "b"}, ["n-dot"]),
+        ({"metadata.o.v": {"gte": "a"}}, ["n-dot", "n-in"]),
+        ({"metadata.o.v": 10}, ["n-all"]),
+        ({"metadata.o.w": {"in": ["c", "b"]}}, ["n-all", "n-dot"]),
+        ({"metadata.o.it's.[0]": "é"}, ["n-in"]),
+        ({"metadata.o": "a"}, []),
+        ({"metadata..facets.1:v=a": True}, ["n-sly"]),
+    ],
+)
+def test_a_name_with_dots_reaches_into_objects(db: DBConnection, filter_: dict[str, Any], ids: list[str]):
+    assert found(db, "mixed", filter_) == ids
+
+
 def test_a_missing_field_never_matches(db: DBConnection):
     assert "none" not in found(db, "mixed", {"metadata.v": {"gte": ""}})
     assert found(db, "mixed", {"uri": {"gte": ""}}) == ["5"]
@@ -202,7 +266,11 @@ CONDITIONS = st.one_of(
     st.fixed_dictionaries({"in": st.lists(SCALARS, min_size=1, max_size=4)}),
     st.dictionaries(st.sampled_from(["gt", "gte", "lt", "lte"]), BOUNDS, min_size=1, max_size=3),
 )
-FILTERS = st.dictionaries(st.sampled_from(["metadata.v", "metadata.v", "doc_id", "uri", "metadata.w"]), CONDITIONS, max_size=2)
+FILTERS = st.dictionaries(
+    st.sampled_from(["metadata.v", "metadata.v", "doc_id", "uri", "metadata.w", "metadata.o.v", "metadata.o.w", "metadata.v.w"]),
+    CONDITIONS,
+    max_size=2,
+)
 
 
 @given(FILTERS)
@@ -226,3 +294,26 @@ def test_a_record_with_its_metadata_as_json_is_checked_like_one_with_a_mapping()
     assert filters.matches(terms, {"source": "notes", "metadata": '{"year": 2024}'})
     assert not filters.matches(terms, {"source": "notes", "metadata": '{"year": 2019}'})
     assert not filters.matches(terms, {"source": "notes", "metadata": None})
+
+
+NAMES = st.one_of(st.sampled_from(["v", "o", "o.v", "", "facets", "metadata"]), TEXT)
+ITEMS = st.one_of(SCALARS, st.none())
+INNER = st.one_of(ITEMS, st.lists(ITEMS, max_size=3), st.dictionaries(NAMES, ITEMS, max_size=2))
+METADATA = st.dictionaries(NAMES, st.one_of(INNER, st.lists(INNER, max_size=3), st.dictionaries(NAMES, INNER, max_size=2)), max_size=4)
+
+
+@given(documents=st.lists(METADATA, min_size=3, max_size=6), data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_whatever_metadata_is_both_ways_of_filtering_agree_with_the_record(
+    db: DBConnection, documents: list[dict[str, Any]], data: st.DataObject
+):
+    fill(db, "any", [chunk(f"{i}", metadata=metadata) for i, metadata in enumerate(documents)])
+    held = [(f"metadata.{name}", value) for metadata in documents for name, value in fields(metadata).items() if name]
+    names = st.sampled_from([name for name, _ in held] or ["metadata.v"])
+    asked = [data.draw(st.dictionaries(names, CONDITIONS, min_size=1, max_size=2))]
+    asked += [{name: {"in": value} if isinstance(value, list) else value} for name, value in held[:4]]
+    for filter_ in asked:
+        terms = filters.parse(filter_)
+        satisfying = [f"{i}" for i, metadata in enumerate(documents) if filters.matches(terms, {"metadata": metadata})]
+        # Documents of an earlier example may still be there.
+        assert [doc_id for doc_id in found(db, "any", filter_) if int(doc_id) < len(documents)] == satisfying

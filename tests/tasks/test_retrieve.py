@@ -139,4 +139,6 @@ def test_a_table_of_earlier_code_without_facets_is_written_and_filtered_all_the_
     older.put("red", "apples are red", metadata={"colour": "red"})
     older.put("green", "apples are green", metadata={"colour": "green"})
     assert not reader.view().has_facets
-    assert older.found("apples", filter={"metadata.colour": "red"}) == ["red"]
+    older.put("both", "apples are both", metadata={"colour": ["red", "green"], "of": {"tree": "old"}})
+    assert older.found("apples", filter={"metadata.colour": "red"}) == ["red", "both"]
+    assert older.found("apples", filter={"metadata.of.tree": {"gte": "old"}}) == ["both"]
