@@ -37,7 +37,7 @@ class Admission:
             await self._app(scope, receive, send)
             return
         pool = self._pools.of(scope["path"])
-        body, reply = Body(receive), Reply(send)
+        body, reply = Body(receive), Reply(send, scope["path"])
         try:
             if pool.name != "health":
                 reply.headers = self._within_limits(scope)

@@ -12,11 +12,12 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
+from api.dialects import media_type
 from api.early_answers import EarlyAnswers
+from api.problems import body_of
 from index.errors import Misconfigured
 
 ASSETS = ("/schema",)
-TOO_LARGE = "Request Header Fields Too Large"
 # The page of OpenAPI holds no text of anybody, but a script of its own; other replies are shown to nobody by a browser.
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -80,23 +81,23 @@ class Edge:
         safely = _Safely(scope["path"], send)
         refused = self._refusal(scope)
         if refused:
-            await _problem(safely.send, *refused)
+            await _problem(safely.send, scope["path"], *refused)
             return
         try:
             await self._app(scope, _Clocked(receive, self._bounds).receive, safely.send)
         except TooSlow as error:  # raised to somebody who reads the body before the app does
-            await _problem(safely.send, error.status_code, "Request Timeout", error.detail)
+            await _problem(safely.send, scope["path"], error.status_code, error.detail)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if size > self._bounds.target:
-            return 414, "URI Too Long", f"path and query have {size} bytes; at most {self._bounds.target} are taken"
+            return 414, f"path and query have {size} bytes; at most {self._bounds.target} are taken"
         headers = list(scope["headers"])
         if len(headers) > self._bounds.headers:
-            return 431, TOO_LARGE, f"the request has {len(headers)} headers; at most {self._bounds.headers} are taken"
+            return 431, f"the request has {len(headers)} headers; at most {self._bounds.headers} are taken"
         size = sum(len(name) + len(value) for name, value in headers)
         if size > self._bounds.header_bytes:
-            return 431, TOO_LARGE, f"the headers have {size} bytes; at most {self._bounds.header_bytes} are taken"
+            return 431, f"the headers have {size} bytes; at most {self._bounds.header_bytes} are taken"
         return None
 
 
@@ -151,8 +152,8 @@ class _Safely:
         await self._send(message)
 
 
-async def _problem(send: Send, status: int, title: str, detail: str) -> None:
-    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+async def _problem(send: Send, path: str, status: int, detail: str) -> None:
+    body = msgspec.json.encode(body_of(path, status, detail))
+    headers = [(b"content-type", media_type(path).encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -3,15 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
 
 import msgspec
 from litestar.types import HTTPReceiveMessage, Message, Receive, Send
 
-from api.problems import MEDIA_TYPE
-from index import logs
+from api.dialects import media_type
+from api.problems import body_of
 
 READ_AT_MOST = 1024 * 1024
 Header = tuple[bytes, bytes]
@@ -79,8 +78,9 @@ class Body:
 class Reply:
     """The reply to one request: that of the app, or ours when the deadline comes first."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, path: str) -> None:
         self._send = send
+        self._path = path
         self._begun = False
         self._ours: asyncio.Task[None] | None = None
         self.headers: Headers = []
@@ -105,10 +105,8 @@ class Reply:
         self, status: int, detail: str, retry_after_s: int | None = None, headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
         """A problem, without the detour over the app: this must be quick."""
-        title = HTTPStatus(status).phrase
-        told = {"request_id": request_id} if (request_id := logs.request_id.get()) else {}
-        body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail} | told)
-        sent = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode()), *headers]
+        body = msgspec.json.encode(body_of(self._path, status, detail))
+        sent = [(b"content-type", media_type(self._path).encode()), (b"content-length", str(len(body)).encode()), *headers]
         if retry_after_s is not None:
             sent.append((b"retry-after", str(retry_after_s).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": sent})

@@ -12,6 +12,7 @@ from litestar.response import Stream
 
 from api.asked import Asked, answer_reply, asked
 from api.auth import requires
+from api.dialects import NO_MODEL, openai_error
 from api.events import Send, streamed
 from api.keys import Key
 from api.openai_contracts import (
@@ -29,9 +30,9 @@ from api.openai_contracts import (
     Searching,
     UsageReply,
 )
-from api.openai_errors import HANDLERS, stream_error
 from api.openai_messages import question_of, refuse_what_is_not_done
 from api.platform import Platform
+from api.problems import problem_of
 from api.search import MAX_BODY
 from index.answers import new_id
 from index.errors import NotFound
@@ -53,7 +54,6 @@ SINCE = 0
     "reply has the citations; in a request (`extra_body`), `k`, `filter` and `release`. With `stream`, pieces are whole sentences, each "
     "sent when its citation was checked. Errors are problems that have OpenAI's `error` too.",
     tags=["Answers"],
-    exception_handlers=HANDLERS,
     request_max_body_size=MAX_BODY,
 )
 async def chat_completions(
@@ -78,7 +78,6 @@ async def chat_completions(
     summary="Models, as OpenAI's API lists them",
     operation_id="list_models",
     tags=["Answers"],
-    exception_handlers=HANDLERS,
 )
 async def list_models() -> ModelsReply:
     """The one name that `/v1/chat/completions` takes as `model`. Which generator answered stands in the reply."""
@@ -91,7 +90,6 @@ async def list_models() -> ModelsReply:
     summary="A model, as OpenAI's API shows it",
     operation_id="get_model",
     tags=["Answers"],
-    exception_handlers=HANDLERS,
 )
 async def get_model(identifier: FromPath[str]) -> ModelReply:
     """The model of that name."""
@@ -101,7 +99,7 @@ async def get_model(identifier: FromPath[str]) -> ModelReply:
 
 def _known(model: str) -> None:
     if model != MODEL:
-        raise NotFound(f"there is no model {model[:80]!r}; the one there is is called {MODEL!r}")
+        raise NotFound(f"{NO_MODEL} {model[:80]!r}; the one there is is called {MODEL!r}")
 
 
 def _completion(found: Asked, made: Answer, identifier: str) -> CompletionReply:
@@ -129,7 +127,13 @@ def _streamed(found: Asked, *, with_usage: bool) -> Stream:
             await piece(usage=_usage(found, made))
         await send(DONE)
 
-    return streamed(work, stream_error)
+    return streamed(work, _last_event)
+
+
+def _last_event(error: Exception) -> bytes:
+    """Of a stream that failed: clients raise it."""
+    found = problem_of(error)
+    return b"data: %s\n\n" % msgspec.json.encode({"error": openai_error(found.status, found.detail)})
 
 
 def _rests_on(made: Answer, identifier: str) -> GroundworkReply:

@@ -8,11 +8,11 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from api.dialects import media_type, told
 from api.watched import note_kind
 from index import logs
 from index.errors import BadRequest, Conflict, GroundworkError, NotFound, Unavailable, is_storage_failure
 
-MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[GroundworkError], int] = {BadRequest: 400, NotFound: 404, Conflict: 409, Unavailable: 503}
 _log = logging.getLogger("groundwork.api")
 
@@ -26,12 +26,17 @@ class Problem(msgspec.Struct):
     detail: str
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response[dict[str, Any]]:
-    """A problem reply."""
+def body_of(path: str, status: int, detail: str, **more: Any) -> dict[str, Any]:
+    """What a problem on this path says."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    if told := logs.request_id.get():
-        body["request_id"] = told
-    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    if request_id := logs.request_id.get():
+        body["request_id"] = request_id
+    return told(path, body)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, path: str = "", **more: Any) -> Response[dict[str, Any]]:
+    """A problem reply; with a `path`, in the words that its clients know."""
+    return Response(body_of(path, status, detail, **more), status_code=status, media_type=media_type(path), headers=headers)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -45,7 +50,7 @@ def on_groundwork_error(request: Request[Any, Any, Any], error: GroundworkError)
     """Domain errors to their status."""
     note_kind(request.scope, error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Unavailable) else None
-    return problem(STATUS.get(type(error), 503), str(error), headers)
+    return problem(STATUS.get(type(error), 503), str(error), headers, request.url.path)
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
@@ -60,7 +65,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         detail = f"{request.method} is not allowed on {request.url.path}; /schema lists what there is"
     if error.status_code == 413:
         detail = f"the body is too large: {request.url.path} takes at most {request.route_handler.resolve_request_max_body_size()} bytes"
-    return problem(error.status_code, detail or HTTPStatus(error.status_code).phrase, dict(error.headers or {}))
+    return problem(error.status_code, detail or HTTPStatus(error.status_code).phrase, dict(error.headers or {}), request.url.path)
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -69,7 +74,7 @@ def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response
     # The route as it is declared: a path is what somebody typed, and may hold line ends, names and secrets.
     _log.error("%s %s failed", request.method, request.scope.get("path_template"), exc_info=error)
     status, detail = unexpected(error)
-    return problem(status, detail, {"Retry-After": "5"} if status == 503 else None)
+    return problem(status, detail, {"Retry-After": "5"} if status == 503 else None, request.url.path)
 
 
 def unexpected(error: Exception) -> tuple[int, str]:
