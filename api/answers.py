@@ -111,13 +111,9 @@ async def ask(
     return cast(Response[AnswerReply], answer_events(found)) if data.stream else Response(await _whole(found))
 
 
-def answered(platform: Platform, key: Key, data: AnswerRequest) -> AnswerReply:
-    """The answer for a key, whole, for callers in a thread of their own."""
-
-    async def whole() -> AnswerReply:
-        return await _whole(await asked(platform, key, _question(data, key)))
-
-    return asyncio.run(whole())
+async def answered(platform: Platform, key: Key, data: AnswerRequest) -> AnswerReply:
+    """The answer for a key, whole. Who gives it up gives up the language model's work too."""
+    return await _whole(await asked(platform, key, _question(data, key)))
 
 
 async def _whole(found: Asked) -> AnswerReply:

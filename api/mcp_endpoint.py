@@ -1,10 +1,12 @@
 """`/mcp`: the tools of `api.mcp_tools` over the Model Context Protocol (streamable HTTP), for the same keys as everything else.
 
-Each request stands for itself: there are no sessions, so that any worker can answer any request.
+Each request stands for itself: there are no sessions, so that any worker can answer any request. A tool that is not done shortly before the
+deadline of its request is given up, and says so as an error that a model can read.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,19 +16,24 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Permis
 from litestar.handlers import asgi
 from litestar.types import Receive, Scope, Send
 
+from api import deadlines
 from api.auth import requires
 from api.keys import Key
 from api.mcp_tools import INSTRUCTIONS, TOOLS, Tool, schema_of
 from api.platform import Platform
 from api.problems import unexpected
 from index import spans
-from index.errors import GroundworkError
+from index.errors import GroundworkError, Unavailable
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
 MAX_BODY = 1024 * 1024
 THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+# Of the time that a request has, what is kept to tell that its tool was late; less than `tasks.answer` keeps to answer without a model.
+RESERVE = 0.02
+LONGEST_RESERVE_S = 0.5
+LATE = "the deadline passed while this was worked on, and it was given up; ask for less, or name a longer Request-Timeout"
 ADD_IT = "add it to mcp_hosts in the file of GROUNDWORK_SERVING"
 _log = logging.getLogger("groundwork.api")
 
@@ -68,6 +75,19 @@ def _without_port(host: str) -> str:
     return name if port.isdecimal() else host
 
 
+async def _in_time(work: Awaitable[msgspec.Struct]) -> msgspec.Struct:
+    """What comes of it; raises `Unavailable` when it is not done shortly before the deadline of the request in hand."""
+    left = deadlines.remaining()
+    allowed = asyncio.timeout(None if left is None else left - min(LONGEST_RESERVE_S, RESERVE * left))
+    try:
+        async with allowed:
+            return await work
+    except TimeoutError:
+        if allowed.expired():
+            raise Unavailable(LATE) from None
+        raise
+
+
 def _server(platform: Platform, key: Key) -> "Server[Any]":
     """The tools as one key may use them."""
     import mcp_types as types
@@ -84,7 +104,7 @@ def _server(platform: Platform, key: Key) -> "Server[Any]":
         try:
             arguments = msgspec.convert(params.arguments or {}, tool.takes)
             with spans.span("mcp.tool", tool=tool.name):
-                reply = await asyncio.to_thread(tool.call, platform, key, arguments)
+                reply = await _in_time(tool.call(platform, key, arguments))
         except (msgspec.ValidationError, GroundworkError) as error:
             return refused(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a tool trips over is told as the other routes tell it

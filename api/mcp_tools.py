@@ -1,6 +1,7 @@
 """What clients of the Model Context Protocol may do: search, ask, look up a document, see the releases. They change nothing."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -70,7 +71,7 @@ class Tool:
     title: str
     takes: type[Request]
     gives: type[msgspec.Struct]
-    call: Callable[[Platform, Key, Any], msgspec.Struct]
+    call: Callable[[Platform, Key, Any], Awaitable[msgspec.Struct]]
 
     @property
     def description(self) -> str:
@@ -78,21 +79,27 @@ class Tool:
         return (self.takes.__doc__ or "").strip()
 
 
-def _search(platform: Platform, key: Key, asked: Search) -> SearchReply:
+async def _search(platform: Platform, key: Key, asked: Search) -> SearchReply:
     request = SearchRequest(query=asked.query, k=asked.k, mode=asked.mode, filter=asked.filter, release=asked.release)
-    return found_for(platform, key, request)
+    return await asyncio.to_thread(found_for, platform, key, request)
 
 
-def _ask(platform: Platform, key: Key, asked: Ask) -> AnswerReply:
-    return answered(platform, key, AnswerRequest(question=asked.question, k=asked.k, filter=asked.filter, release=asked.release))
+async def _ask(platform: Platform, key: Key, asked: Ask) -> AnswerReply:
+    return await answered(platform, key, AnswerRequest(question=asked.question, k=asked.k, filter=asked.filter, release=asked.release))
 
 
-def _document(platform: Platform, key: Key, asked: DocumentStatus) -> DocumentReply:
-    return shown_to(platform, key, [status(platform, check_doc_id(asked.doc_id), key)])[0]
+async def _document(platform: Platform, key: Key, asked: DocumentStatus) -> DocumentReply:
+    def looked_up() -> DocumentReply:
+        return shown_to(platform, key, [status(platform, check_doc_id(asked.doc_id), key)])[0]
+
+    return await asyncio.to_thread(looked_up)
 
 
-def _releases(platform: Platform, _: Key, asked: Releases) -> ReleasesReply:
-    return ReleasesReply([release_reply(platform, release) for release in platform.store.log.all()[: asked.limit]])
+async def _releases(platform: Platform, _: Key, asked: Releases) -> ReleasesReply:
+    def listed() -> ReleasesReply:
+        return ReleasesReply([release_reply(platform, release) for release in platform.store.log.all()[: asked.limit]])
+
+    return await asyncio.to_thread(listed)
 
 
 TOOLS = {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
@@ -63,7 +64,14 @@ class RunningApi:
     `patience_s`: how long a client may pause in what it sends.
     """
 
-    def __init__(self, home: Path, prefect: str = NOWHERE, patience_s: float = PATIENCE_S, **settings: Any) -> None:
+    def __init__(
+        self,
+        home: Path,
+        prefect: str = NOWHERE,
+        patience_s: float = PATIENCE_S,
+        embedder: Callable[[], HashingEmbedder] = HashingEmbedder,
+        **settings: Any,
+    ) -> None:
         self.home = home
         given: dict[str, Any] = {"home": home, "PREFECT_API_URL": prefect, "sample": False} | settings
         self.settings = Settings(**given)
@@ -71,7 +79,9 @@ class RunningApi:
         self.keys = Keys(home / "keys.json")
         ensure_admin(self.keys, self.settings.admin_key_file)
         self.admin = self.settings.admin_key_file.read_text().strip()
-        self.platform = Platform(self.settings, open_store(self.settings.index, home), Models(embedder_of, Recipe()))
+        self.platform = Platform(
+            self.settings, open_store(self.settings.index, home), Models(partial(embedder_of, make=embedder), Recipe())
+        )
         runs = Runs(self.settings.prefect_url, self.settings.prefect_ui)
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
@@ -200,11 +210,11 @@ class Ingester(Thread):
         self.join()
 
 
-def embedder_of(recipe: Recipe) -> Embedder:
+def embedder_of(recipe: Recipe, make: Callable[[], HashingEmbedder] = HashingEmbedder) -> Embedder:
     """What the API loads for a recipe."""
     if recipe.embedder == "lost":
         raise Misconfigured("lost can't be loaded")
-    whole = HashingEmbedder()
+    whole = make()
     if recipe.embedder == "other":
         whole.fingerprint = "other64"
     return shortened(whole, recipe.dimensions)

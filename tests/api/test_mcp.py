@@ -1,6 +1,8 @@
 """The Model Context Protocol, asked by its official client over a socket."""
 
 import asyncio
+from collections.abc import Iterator
+from time import monotonic, sleep
 from typing import Any
 
 import httpx2
@@ -9,22 +11,29 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from tests.api.running import RunningApi
+from tests.fakes import HashingEmbedder
+from tests.scripted_chat import ScriptedChat, chunk
+
 
 @pytest.fixture(params=["auto", "legacy"])
 def ask(api, request):
     """Does something with a client, of the protocol as it is now and as it was before."""
+    return lambda do, key=None: with_client(api, request.param, do, key)
 
-    def ask(do: Any, key: str | None = None, **headers: str) -> Any:
-        async def session() -> Any:
-            sent = {"Authorization": f"Bearer {key or api.admin}"} | headers
-            async with httpx2.AsyncClient(headers=sent, trust_env=False) as http:
-                transport = streamable_http_client(f"http://127.0.0.1:{api.port}/mcp", http_client=http)
-                async with Client(transport, mode=request.param) as client:
-                    return await do(client)
 
-        return asyncio.run(session())
+def with_client(api: RunningApi, mode: Any, do: Any, key: str | None = None, **headers: str) -> Any:
+    """What comes of it, with more headers once the client knows whom it talks to."""
 
-    return ask
+    async def session() -> Any:
+        sent = {"Authorization": f"Bearer {key or api.admin}"}
+        async with httpx2.AsyncClient(headers=sent, trust_env=False, timeout=60) as http:
+            transport = streamable_http_client(f"http://127.0.0.1:{api.port}/mcp", http_client=http)
+            async with Client(transport, mode=mode) as client:
+                http.headers.update(headers)
+                return await do(client)
+
+    return asyncio.run(session())
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +152,107 @@ def test_what_is_no_message_is_refused(api, body):
 
 def test_a_body_that_is_too_large_is_refused(api):
     assert api.post("/mcp", HELLO | {"params": {"more": "x" * 1_100_000}}, headers=ACCEPT).status == 413
+
+
+class Sleepy(HashingEmbedder):
+    """Takes its time for questions that ask for it."""
+
+    def embed_query(self, text: str) -> Any:
+        sleep(4.0 if "slowly" in text else 0.0)
+        return super().embed_query(text)
+
+
+def endless(_: dict[str, Any]) -> Iterator[bytes | float]:
+    """A language model that never comes to an end."""
+    while True:
+        yield chunk("and ")
+        yield 0.02
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory) -> Iterator[tuple[RunningApi, ScriptedChat]]:
+    """An API whose language model never ends, and whose answers may take eight seconds, one at a time."""
+    home = tmp_path_factory.mktemp("late")
+    (home / "serving.toml").write_text("answer_seconds = 8\nanswer_threads = 1\nanswer_queue = 0\nbatch_questions = false\ncache_mib = 0\n")
+    serving = {"serving": home / "serving.toml"}
+    with ScriptedChat(endless) as model, RunningApi(home, embedder=Sleepy, llm_url=model.url, llm_model="teller", **serving) as running:
+        running.start_ingester().put("mine", "The silver mine of Sala is deep.")
+        yield running, model
+
+
+def thread_is_free(api: RunningApi) -> None:
+    """What was given up in a thread has come to its end there."""
+    answers = api.app.state["pools"].by_name["answers"]
+    api.until(lambda: answers.busy == 0)
+    answers.threads.submit(int).result(30)
+
+
+def late_call(name: str, **arguments: Any) -> Any:
+    """What a client is told of a call that is late: by the tool, or where not even that is in time, by the protocol."""
+
+    async def call(client: Client) -> str:
+        try:
+            reply = await client.call_tool(name, arguments)
+        except MCPError as error:
+            return error.message
+        assert reply.is_error
+        return reply.content[0].text
+
+    return call
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_tool_that_is_late_is_an_error_that_the_model_can_read(late, mode):
+    api, _ = late
+    told = with_client(api, mode, late_call("search", query="a mine, slowly"), **{"Request-Timeout": "2"})
+    assert "the deadline passed while" in told
+    assert "name a longer Request-Timeout" in told
+    thread_is_free(api)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(("headers", "within_s"), [({"Request-Timeout": "5"}, 5.0), ({}, 8.0)])
+def test_an_answer_comes_within_the_time_that_there_is_and_the_language_model_stops(late, mode, headers, within_s):
+    api, model = late
+    thread_is_free(api)
+    model.left.clear()
+    began = monotonic()
+    reply = with_client(api, mode, call("ask", question="Which mine is deep?"), **headers)
+    took_s = monotonic() - began
+    assert not reply.is_error
+    assert reply.structured_content["degraded"] == ["teller: not done in time; answered with extractive instead"]
+    assert within_s / 2 < took_s < within_s + 4.0  # half a second where nothing else is done
+    assert model.left.wait(5.0)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_generation_of_a_tool_that_is_given_up_is_cancelled(late, mode):
+    api, model = late
+    model.left.clear()
+    sent = model.sent
+    told = with_client(api, mode, late_call("ask", question="Which mine is deep, slowly?"), **{"Request-Timeout": "6"})
+    assert "the deadline passed while" in told
+    assert model.sent > sent
+    assert model.left.wait(5.0)
+    thread_is_free(api)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_what_is_refused_before_a_tool_begins_is_an_error_with_its_reason(late, mode):
+    api, _ = late
+
+    async def both(client: Client) -> str:
+        first = asyncio.create_task(client.call_tool("ask", {"question": "Which mine is deep?"}))
+        await asyncio.sleep(0.5)
+        with pytest.raises(MCPError) as refused:
+            await client.call_tool("search", {"query": "mine"})
+        await first
+        return refused.value.message
+
+    assert "too many requests: 1 are worked on" in with_client(api, mode, both, **{"Request-Timeout": "5"})
+
+
+def test_a_wrong_key_is_told_to_the_client(api):
+    with pytest.raises(BaseExceptionGroup) as refused:
+        with_client(api, "legacy", lambda client: client.list_tools(), "gw_wrong")
+    assert "wrong, expired or revoked" in str(refused.value.exceptions)
