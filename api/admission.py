@@ -6,13 +6,13 @@ from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from api import deadlines
 from api.exchange import Body, Headers, Refused, Reply
 from api.keys import Keys
 from api.limits import Allowance, RateLimits
-from api.pools import Busy, Pool, PoolMetrics, Pools, work_in
+from api.pools import Busy, Pool, Pools, work_in
 from index.errors import BadRequest, Unavailable
 
 # Bodies of searches and answers are read before it is their turn: who sends slowly takes nobody's place.
@@ -29,7 +29,8 @@ class Admission:
         self._keys = keys
         what = "Requests that were refused before anything was done for them, by pool and reason."
         self._refused = Counter("groundwork_refused_requests_total", what, ["pool", "reason"], registry=registry)
-        registry.register(PoolMetrics(pools.by_name.values()))
+        self._waiting = _by_pool("groundwork_requests_waiting", "Requests that wait for their turn.", pools, registry)
+        self._in_hand = _by_pool("groundwork_requests_in_hand", "Requests that are worked on now.", pools, registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -59,7 +60,8 @@ class Admission:
         if pool.name in READ_BEFORE:
             await body.read(deadline)
         try:
-            entered = await pool.enter(deadline, body.left() if pool.is_full else None)
+            with self._waiting[pool.name].track_inprogress():
+                entered = await pool.enter(deadline, body.left() if pool.is_full else None)
         except asyncio.CancelledError:
             if body.is_left:
                 return
@@ -68,7 +70,8 @@ class Admission:
         try:
             deadlines.keep(deadline)
             work_in(pool)
-            await self._app(scope, body.receive, reply.send)
+            with self._in_hand[pool.name].track_inprogress():
+                await self._app(scope, body.receive, reply.send)
         finally:
             if timer:
                 timer.cancel()
@@ -88,6 +91,12 @@ class Admission:
     async def _refuse(self, reply: "Reply", pool: Pool, refused: "Refused") -> None:
         self._refused.labels(pool.name, refused.reason).inc()
         await reply.problem(refused.status, refused.detail, refused.retry_after_s, refused.headers)
+
+
+def _by_pool(name: str, what: str, pools: Pools, registry: CollectorRegistry) -> dict[str, Gauge]:
+    """One for each pool, 0 at first. Of several workers the sum is told, of those that live."""
+    gauge = Gauge(name, what, ["pool"], registry=registry, multiprocess_mode="livesum")
+    return {pool: gauge.labels(pool) for pool in pools.by_name}
 
 
 def _at(deadline: float, call: Any) -> asyncio.TimerHandle | None:

@@ -44,7 +44,7 @@ from api.limits import RateLimits
 from api.parts_health import PrefectProbe
 from api.platform import Platform
 from api.pools import pools
-from api.quality_metrics import QualityMetrics
+from api.quality_metrics import QualityMetrics, count_traffic
 from api.runs import Runs
 from api.stored_metrics import StoredMetrics
 from api.watched import Watched
@@ -113,10 +113,12 @@ HANDLERS: list[ControllerRouterHandler] = [
 
 def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     """The API over one index. Replace any of the three to test it."""
-    registry = CollectorRegistry()
+    registry, counted = CollectorRegistry(), CollectorRegistry()
     stored = {"index": health.IndexMetrics(platform), "drift": drift.DriftMetrics(platform.store), "quality": QualityMetrics(platform)}
+    monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, counted)
     registry.register(StoredMetrics(stored))
-    monitor = Freshness(platform.store, platform.settings.freshness_goal_s, runs, registry)
+    registry.register(monitor)
+    count_traffic(platform.traffic, counted)
     platform.also_look(monitor.look)
     threads = pools(platform.serving, os.cpu_count() or 1)
 
@@ -137,6 +139,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
             "keys": Provide(lambda: keys, sync_to_thread=False),
             "runs": Provide(lambda: runs, sync_to_thread=False),
             "registry": Provide(lambda: registry, sync_to_thread=False),
+            "counted": Provide(lambda: counted, sync_to_thread=False),
             "monitor": Provide(lambda: monitor, sync_to_thread=False),
         },
         exception_handlers=problems.HANDLERS,
@@ -154,7 +157,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     app.state["monitor"] = monitor
     app.state["pools"] = threads
     app.state["prefect_probe"] = PrefectProbe(runs)
-    app.state["admission"] = lambda app: Admission(app, threads, RateLimits(platform.serving.requests_per_minute), keys, registry)
+    app.state["admission"] = lambda app: Admission(app, threads, RateLimits(platform.serving.requests_per_minute), keys, counted)
     return app
 
 

@@ -56,12 +56,15 @@ class FreshnessReply(msgspec.Struct):
 
 @dataclass(slots=True, eq=False)
 class Freshness(Collector):
-    """Watches releases as this process begins to serve them. `look` is called by the thread that follows the release log."""
+    """Watches releases as this process begins to serve them. `look` is called by the thread that follows the release log.
+
+    `counted` is where its counts are told, and what it looks up is told where it is registered.
+    """
 
     store: Store
     goal_s: float
     runs: Runs
-    registry: CollectorRegistry
+    counted: CollectorRegistry
     alarm: Alarm = ALL_IS_WELL
     window: Window = field(default_factory=Window)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -72,12 +75,11 @@ class Freshness(Collector):
     _histograms: dict[str, Histogram] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Registers the metrics."""
+        """Makes what it counts."""
         self._started_at = self.clock()
         for kind in ("searchable", "unsearchable"):
             name, text = f"groundwork_time_to_{kind}_seconds", f"Seconds from acceptance until a write was {kind} on this replica."
-            self._histograms[kind] = Histogram(name, text, ["source"], buckets=BUCKETS, registry=self.registry)
-        self.registry.register(self)
+            self._histograms[kind] = Histogram(name, text, ["source"], buckets=BUCKETS, registry=self.counted)
 
     def look(self) -> None:
         """Takes note of new releases, and now and then judges whether the level holds."""

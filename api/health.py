@@ -7,10 +7,11 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from api import counts
 from api.auth import loopback_or
 from api.freshness import Freshness
 from api.parts_health import HealthReply, looked_at, overall
@@ -96,9 +97,9 @@ def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshnes
     sync_to_thread=True,
     media_type=CONTENT_TYPE_LATEST.partition("; charset")[0],  # which Litestar adds
 )
-def metrics(registry: NamedDependency[CollectorRegistry]) -> bytes:
-    """Prometheus text."""
-    return generate_latest(registry) + generate_latest(REGISTRY)
+def metrics(registry: NamedDependency[CollectorRegistry], counted: NamedDependency[CollectorRegistry]) -> bytes:
+    """Prometheus text: what is looked up now, and what was counted."""
+    return generate_latest(registry) + counts.told(counted)
 
 
 class IndexMetrics(Collector):
@@ -124,8 +125,8 @@ class IndexMetrics(Collector):
         ledger = self._platform.store.ledger
         documents = GaugeMetricFamily("groundwork_documents", "Documents by the state of their newest revision.", labels=["state"])
         quarantined = GaugeMetricFamily("groundwork_quarantined_documents", "What waits in quarantine, by reason.", labels=["reason"])
-        for family, counts in ((documents, ledger.counts()), (quarantined, ledger.reasons())):
-            for name, count in sorted(counts.items()):
+        for family, states in ((documents, ledger.counts()), (quarantined, ledger.reasons())):
+            for name, count in sorted(states.items()):
                 family.add_metric([name], count)
         return [*found, documents, quarantined]
 

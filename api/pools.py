@@ -9,9 +9,6 @@ from math import ceil
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
 from index.serving import Serving
 
 # The beginnings of paths; everything else is `other`.
@@ -171,19 +168,3 @@ def pools(serving: Serving, cores: int) -> Pools:
             Pool("health", HEALTH_REQUESTS, 0, float("inf"), HEALTH_THREADS),
         ]
     )
-
-
-class PoolMetrics(Collector):
-    """How busy the pools are."""
-
-    def __init__(self, pools: Iterable[Pool]) -> None:
-        self._pools = list(pools)
-
-    def collect(self) -> list[GaugeMetricFamily]:
-        """Requests that are worked on, and that wait."""
-        busy = GaugeMetricFamily("groundwork_requests_in_hand", "Requests that are worked on now.", labels=["pool"])
-        waiting = GaugeMetricFamily("groundwork_requests_waiting", "Requests that wait for their turn.", labels=["pool"])
-        for pool in self._pools:
-            busy.add_metric([pool.name], pool.busy)
-            waiting.add_metric([pool.name], pool.waiting)
-        return [busy, waiting]

@@ -5,12 +5,21 @@ from datetime import UTC, datetime, timedelta
 from math import isnan
 from statistics import fmean
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.platform import Platform
+from api.traffic import Traffic
 
 FEEDBACK_OF = timedelta(days=30)
+
+
+def count_traffic(traffic: Traffic, counted: CollectorRegistry) -> None:
+    """Has the questions counted that are kept, and those that are not."""
+    logged = Counter("groundwork_queries_logged", "Questions that were kept.", registry=counted)
+    dropped = Counter("groundwork_queries_dropped", "Questions that could not be kept.", registry=counted)
+    traffic.counted_by(logged.inc, dropped.inc)
 
 
 class QualityMetrics(Collector):
@@ -19,11 +28,9 @@ class QualityMetrics(Collector):
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Of this replica's questions, and of everybody's feedback and canaries."""
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Of the questions of this process, and of everybody's feedback and canaries."""
         traffic = self._platform.traffic
-        yield CounterMetricFamily("groundwork_queries_logged", "Questions that were kept.", value=traffic.logged)
-        yield CounterMetricFamily("groundwork_queries_dropped", "Questions that could not be kept.", value=traffic.dropped)
         yield from self._scores()
         known = {
             "groundwork_searches_without_hits_share": ("Share of the last 1,000 searches that found nothing.", traffic.without_hits),

@@ -2,13 +2,16 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
 from litestar.types import ASGIApp
 
+from api import counts
 from api.app import create_app, served
 from api.asking import asking
 from api.keys import Keys, ensure_admin
@@ -41,7 +44,10 @@ def main() -> int:
     pid_file.write_text(f"{os.getpid()}\n")
     if (workers := serving(settings.serving).workers) > 1:
         listening = uvicorn.Config(cast(Any, None), host=settings.host, port=settings.port, log_config=None).bind_socket()
-        return asyncio.run(Workers(listening, workers, (sys.executable, "-m", "api.worker")).run())
+        shutil.rmtree(settings.counts, ignore_errors=True)
+        settings.counts.mkdir()
+        command = (sys.executable, "-m", "api.worker")
+        return asyncio.run(Workers(listening, workers, command, partial(counts.forget_gauges, settings.counts)).run())
     send_last_spans = telemetry.start("api", settings)
     with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and passes it on
         uvicorn.Server(config(served(create_app(*opened(settings))), settings)).run()

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,6 +52,12 @@ class Traffic:
         self._not_grounded: deque[bool] = deque(maxlen=LOOKED_BACK)
         self.logged = 0
         self.dropped = 0
+        self._more_logged: Callable[[int], object] = _nobody
+        self._more_dropped: Callable[[int], object] = _nobody
+
+    def counted_by(self, logged: Callable[[int], object], dropped: Callable[[int], object]) -> None:
+        """Who is told of each question that was written, and of each that was to be."""
+        self._more_logged, self._more_dropped = logged, dropped
 
     def start(self) -> None:
         """Begins to write."""
@@ -95,7 +101,7 @@ class Traffic:
         try:
             self._waiting.put_nowait((question, embedder))
         except Full:
-            self.dropped += 1
+            self._drop(1)
         # A writer that slept on the queue would be woken by each search, which would wait for it: it looks now and then.
         if self._waiting.qsize() >= WRITE_ROWS:
             self._due.set()
@@ -118,13 +124,22 @@ class Traffic:
                 noted.append(self._waiting.get_nowait())
         return noted
 
+    def _drop(self, questions: int) -> None:
+        self.dropped += questions
+        self._more_dropped(questions)
+
     def _write(self, noted: Sequence[Noted]) -> None:
         try:
             self._queries.write([worded(question, embedder) for question, embedder in noted])
             self.logged += len(noted)
+            self._more_logged(len(noted))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a log of questions, questions are answered
-            self.dropped += len(noted)
+            self._drop(len(noted))
             _log.warning("%d questions could not be written down: %s", len(noted), error)
+
+
+def _nobody(_: int) -> None:
+    """Does not want to know."""
 
 
 def asked(query: Query, found: Retrieved, embedder: Embedder, key: str) -> Asked:

@@ -1,16 +1,16 @@
-"""One of several API processes: `python -m api.worker SOCKET READY LIFE [--when-ready]`, started by `api.workers`.
+"""One of several API processes: `python -m api.worker SOCKET READY LIFE NUMBER [--when-ready]`, started by `api.workers`.
 
-The three are descriptors that it inherits: the socket that all workers accept connections from; a pipe that it writes a byte to once it
-accepts them; and one that ends when the process that started it does.
+The first three are descriptors that it inherits: the socket that all workers accept connections from; a pipe that it writes a byte to
+once it accepts them; and one that ends when the process that started it does. No other worker has its number at that time: see
+`api.counts`.
 """
 
 import socket
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from api.app import create_app, served
-from api.platform import Platform
-from api.serve import config, opened
+from api import counts
 from api.worker_server import WhenReady, Worker
 from index import logs, telemetry
 from index.errors import GroundworkError, Misconfigured
@@ -18,8 +18,11 @@ from index.search import Opened
 from index.settings import Settings
 from tasks.retrieve import Query, retrieve
 
+if TYPE_CHECKING:
+    from api.platform import Platform
 
-def can_search(platform: Platform) -> bool:
+
+def can_search(platform: "Platform") -> bool:
     """Whether a search on the live release has just worked."""
     try:
         view = platform.reader.view()
@@ -29,9 +32,14 @@ def can_search(platform: Platform) -> bool:
     return bool(platform.reader.followed)
 
 
-def main(listening: int, ready: int, life: int, *, when_ready: bool) -> None:
+def main(listening: int, ready: int, life: int, number: int, *, when_ready: bool) -> None:
     """Serves until SIGTERM, until it has retired, or until nobody watches over it."""
     settings = Settings()
+    counts.share(settings.counts, number)
+    # Not before: what these import counts.
+    from api.app import create_app, served
+    from api.serve import config, opened
+
     logs.set_up(settings.log_format)
     send_last_spans = telemetry.start("api", settings)
     platform, keys, runs = opened(settings)
@@ -46,6 +54,6 @@ def main(listening: int, ready: int, life: int, *, when_ready: bool) -> None:
 
 if __name__ == "__main__":
     try:
-        main(*map(int, sys.argv[1:4]), when_ready="--when-ready" in sys.argv)
+        main(*map(int, sys.argv[1:5]), when_ready="--when-ready" in sys.argv)
     except Misconfigured as error:
         sys.exit(str(error))

@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count as naturals
 from time import monotonic
 
 REPLACED_WITHIN_S = 200.0
@@ -20,8 +21,13 @@ _log = logging.getLogger("groundwork.api")
 class Workers:
     """Runs `count` times a command on one listening socket. SIGHUP replaces each process by a new one, SIGTERM ends all."""
 
-    def __init__(self, listening: socket.socket, count: int, command: Sequence[str]) -> None:
-        """The command gets three descriptors as arguments, see `api.worker`."""
+    def __init__(
+        self, listening: socket.socket, count: int, command: Sequence[str], ended: Callable[[int], object] = lambda _: None
+    ) -> None:
+        """The command gets three descriptors and a number as arguments, see `api.worker`; `ended` is told of each number that gets free."""
+        self._ended = ended
+        self._numbers: set[int] = set()
+        self._watches: set[asyncio.Task[None]] = set()
         self._listening = listening
         self._command = command
         self._count = count
@@ -81,13 +87,25 @@ class Workers:
         """A worker, and where it says that it accepts connections."""
         ready, says = os.pipe()
         inherited = (self._listening.fileno(), says, self._life)
+        number = next(each for each in naturals() if each not in self._numbers)
+        self._numbers.add(number)
+        arguments = map(str, (*inherited, number))
         try:
-            process = await asyncio.create_subprocess_exec(*self._command, *map(str, inherited), *more, pass_fds=inherited)
+            process = await asyncio.create_subprocess_exec(*self._command, *arguments, *more, pass_fds=inherited)
         finally:
             os.close(says)
+        watch = asyncio.create_task(self._free(process, number))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
         if not more:
             os.close(ready)
         return process, ready
+
+    async def _free(self, process: asyncio.subprocess.Process, number: int) -> None:
+        """Gives the number of a process to another, once it has ended."""
+        await process.wait()
+        self._ended(number)
+        self._numbers.discard(number)
 
     async def _end(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
         for process in processes:

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         return self.home / "keys.json"
 
     @property
+    def counts(self) -> Path:
+        """Where several workers leave what they count."""
+        return self.home / "run" / "counts"
+
+    @property
     def first_start_file(self) -> Path:
         """Present from the first start until the sample is indexed."""
         return self.home / "first-start"

@@ -16,11 +16,15 @@ import pytest
 WORKER = Path(__file__).with_name("tiny_worker.py")
 ROOT = WORKER.parents[2]
 MASTER = """
-import asyncio, socket, sys
+import asyncio, os, socket, sys
+from functools import partial
+from pathlib import Path
+from api import counts
 from api.workers import Workers
 listening = socket.socket()
 listening.bind(("127.0.0.1", int(sys.argv[1])))
-sys.exit(asyncio.run(Workers(listening, 2, sys.argv[2:]).run()))
+ended = partial(counts.forget_gauges, Path(os.environ.get("COUNTS", "")))
+sys.exit(asyncio.run(Workers(listening, 2, sys.argv[2:], ended).run()))
 """
 
 
@@ -45,12 +49,12 @@ def is_up(url: str) -> bool:
 class Two:
     """Two tiny workers and the process that watches over them."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], **more: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | more
         self.master = subprocess.Popen([sys.executable, "-c", MASTER, str(port), *command], cwd=ROOT, env=environment)
 
     @property
@@ -119,3 +123,85 @@ def test_workers_end_with_the_process_that_watches_over_them(two):
 def test_workers_that_never_come_up_are_given_up():
     running = Two([sys.executable, "-c", "raise SystemExit(3)"])
     assert running.master.wait(30) == 1
+
+
+@pytest.fixture
+def counting(tmp_path):
+    running = Two([sys.executable, str(WORKER)], COUNTS=str(tmp_path))
+    try:
+        until(lambda: is_up(running.url))
+        until(lambda: len(running.workers) == 2)
+        yield running
+    finally:
+        running.master.kill()
+        running.master.wait()
+
+
+def counted(url: str) -> dict[str, float]:
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
+
+
+def all_told(counting: Two, at_least: int) -> float:
+    """Both workers have answered, and each tells the same of all; the requests so far."""
+    before = counted(counting.url).get("tiny_requests_total", 0.0)
+    answered: Counter = Counter()
+
+    def both() -> bool:
+        answered.update(httpx.get(counting.url, trust_env=False).text for _ in range(5))
+        return len(answered) == 2 and answered.total() >= at_least
+
+    until(both)
+    for _ in range(6):
+        found = counted(counting.url)
+        assert found["tiny_requests_total"] == found["tiny_seconds_count"] == before + answered.total()
+    return before + answered.total()
+
+
+def test_what_is_counted_is_told_of_all_workers_by_each(counting):
+    assert all_told(counting, 10) >= 10
+
+
+def test_no_count_falls_when_workers_are_replaced_or_killed_and_files_stay_few(counting, tmp_path):
+    seen, stop = [], Event()
+
+    def watches() -> None:
+        while not stop.is_set():
+            try:
+                seen.append(counted(counting.url).get("tiny_requests_total", 0.0))
+            except httpx.TransportError:  # the one that was killed was asked
+                continue
+
+    total = all_told(counting, 10)
+    watching = Thread(target=watches)
+    watching.start()
+    for _ in range(3):
+        before = counting.workers
+        counting.master.send_signal(signal.SIGHUP)
+        until(lambda before=before: len(counting.workers) == 2 and not counting.workers & before)
+    victim = next(iter(counting.workers))
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: len(counting.workers) == 2 and victim not in counting.workers)
+    until(lambda: is_up(counting.url))
+    stop.set()
+    watching.join()
+    assert seen == sorted(seen)
+    assert seen[-1] >= total
+    assert all_told(counting, 10) > total
+    assert {int(path.stem.rpartition("_")[2]) for path in tmp_path.glob("*.db")} <= {0, 1, 2, 3}
+
+
+def test_what_a_killed_worker_had_in_hand_is_told_no_more(counting):
+    all_told(counting, 10)
+    stop = Event()
+    asking = [Thread(target=asks, args=(counting.url, stop, Counter(), False)) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    until(lambda: counted(counting.url)["tiny_in_hand"] > 2)
+    for victim in counting.workers:
+        os.kill(victim, signal.SIGKILL)
+    stop.set()
+    for thread in asking:
+        thread.join()
+    until(lambda: len(counting.workers) == 2 and is_up(counting.url))
+    assert counted(counting.url)["tiny_in_hand"] == 0
