@@ -36,4 +36,5 @@ class Pieces:
         documents, seconds = zip(*self._taken, strict=True)
         if len(set(documents)) == 1:
             return sum(seconds) / sum(documents)
-        return linear_regression(documents, seconds).slope
+        slope: float = linear_regression(documents, seconds).slope
+        return slope
