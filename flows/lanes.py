@@ -8,6 +8,7 @@ from time import monotonic
 from index.documents import Lane, Write
 from index.inbox import Inbox
 from index.segments import Segment
+from tasks.pieces import Pieces
 
 MAX_DOCUMENTS = 200
 MAX_BYTES = 4 * 1024 * 1024
@@ -16,8 +17,7 @@ MIN_BYTES = 8 * 1024
 SECONDS_A_PIECE = 0.7
 SECONDS_A_PIECE_ALONE = 2.0
 ALONE_AFTER_S = 30.0
-FIRST_BYTES_PER_S = 24 * 1024.0
-WEIGHT_OF_NEWEST = 0.3
+FIRST_BYTES = 16 * 1024.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Lanes:
     _held: list[Piece] = field(default_factory=list)
     _last: Lane = "bulk"
     _express_at: float = field(default_factory=lambda: monotonic() - ALONE_AFTER_S)
-    _bytes_per_s: float = FIRST_BYTES_PER_S
+    _pieces: Pieces = field(default_factory=lambda: Pieces(FIRST_BYTES))
 
     def __post_init__(self) -> None:
         """One feed a lane."""
@@ -147,11 +147,9 @@ class Lanes:
         """The piece went into the index in so much time."""
         self._held = [held for held in self._held if held is not piece]
         self._feeds[piece.lane].done(piece)
-        # What is mostly the fixed cost of a batch says little about the pace of a large one.
-        if piece.size >= MIN_BYTES:
-            self._bytes_per_s += WEIGHT_OF_NEWEST * (piece.size / max(seconds, 1e-3) - self._bytes_per_s)
+        self._pieces.took(piece.size, seconds)
 
     def _budget(self) -> float:
         alone = monotonic() - self._express_at >= ALONE_AFTER_S
-        wanted = self._bytes_per_s * (SECONDS_A_PIECE_ALONE if alone else SECONDS_A_PIECE)
-        return min(MAX_BYTES, max(MIN_BYTES, wanted))
+        fitting = self._pieces.fitting(SECONDS_A_PIECE_ALONE if alone else SECONDS_A_PIECE)
+        return min(MAX_BYTES, max(MIN_BYTES, fitting))

@@ -1,4 +1,4 @@
-"""How many documents go into a piece of work that shall take about so long (pure)."""
+"""How much work goes into a piece that shall take about so long (pure)."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -6,35 +6,43 @@ from statistics import linear_regression
 
 REMEMBERED = 8
 GROWS_BY = 4
-# Seconds a document: less is not told from none.
-LEAST_S = 1e-4
+# Seconds that nothing takes less than; so little is not told from none.
+LEAST_S = 1e-9
 
 
 @dataclass(slots=True)
 class Pieces:
-    """Learns what a document takes beside what each piece takes, however small it is.
+    """Learns what a unit of work (a document, a byte) takes, and what each piece takes beside that, whatever is in it.
 
-    Without telling the two apart, pieces would shrink to a single document where what each takes alone is longer than wished: then
-    nearly all of the time would go into that.
+    Told together, pieces would shrink where each takes long by itself, as on a busy machine: then nearly all of the time would go
+    into that, and what waits would only grow.
 
     Attributes:
-        size: documents of the next piece.
-        most: documents of a piece.
+        first: units of the first piece.
     """
 
-    size: int
-    most: int
-    _taken: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    first: float
+    _taken: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
-    def took(self, documents: int, seconds: float, wished_s: float) -> None:
-        """A piece took so long; the documents of the next one shall take about `wished_s` beside what each piece takes."""
-        self._taken.append((documents, seconds))
-        grown = GROWS_BY * self.size
-        self.size = max(1, min(self.most, grown, round(wished_s / max(LEAST_S, self._seconds_each()))))
+    def took(self, units: float, seconds: float) -> None:
+        """A piece of so many units took so long."""
+        self._taken.append((units, seconds))
 
-    def _seconds_each(self) -> float:
-        documents, seconds = zip(*self._taken, strict=True)
-        if len(set(documents)) == 1:
-            return sum(seconds) / sum(documents)
-        slope: float = linear_regression(documents, seconds).slope
-        return slope
+    def fitting(self, seconds: float) -> float:
+        """Units of a piece that takes about so long; longer where else less than half of its time would go into them.
+
+        At most four times as many as in the largest of the last pieces.
+        """
+        if not self._taken:
+            return self.first
+        beside, each = self._costs()
+        return min(max(seconds - beside, beside) / each, GROWS_BY * max(units for units, _ in self._taken))
+
+    def _costs(self) -> tuple[float, float]:
+        """Seconds that a piece takes beside its units, and that each unit takes: the line through the last pieces."""
+        units, seconds = zip(*self._taken, strict=True)
+        if len(set(units)) > 1:
+            line = linear_regression(units, seconds)
+            if line.intercept >= 0:
+                return line.intercept, max(LEAST_S, line.slope)
+        return 0.0, max(LEAST_S, sum(seconds) / max(LEAST_S, sum(units)))

@@ -52,7 +52,7 @@ class Rebuild:
     _rebuilt: Rebuilt = field(init=False)
     _todo: deque[Done] = field(default_factory=deque)
     _of: int = 0
-    _pieces: Pieces = field(default_factory=lambda: Pieces(FIRST_DOCUMENTS, MAX_DOCUMENTS))
+    _pieces: Pieces = field(default_factory=lambda: Pieces(FIRST_DOCUMENTS))
     _unfolded: int = FOLD_EVERY
     _indexing: Future[Shape | None] | None = None
 
@@ -86,9 +86,10 @@ class Rebuild:
     def _take_piece(self, seconds: float) -> None:
         """Does as many documents as take about so many seconds."""
         began = monotonic()
-        if piece := [self._todo.popleft() for _ in range(min(self._pieces.size, len(self._todo)))]:
+        documents = min(MAX_DOCUMENTS, max(1, round(self._pieces.fitting(seconds))))
+        if piece := [self._todo.popleft() for _ in range(min(documents, len(self._todo)))]:
             self._take(piece)
-            self._pieces.took(len(piece), monotonic() - began, seconds)
+            self._pieces.took(len(piece), monotonic() - began)
 
     def offer(self) -> Release:
         """A release of the generation as it is, held: for those who examine it."""

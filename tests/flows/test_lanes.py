@@ -93,7 +93,7 @@ def test_a_single_document_goes_before_a_bulk_load_and_neither_starves(inbox):
         piece = lanes.next_piece()
         assert piece is not None
         taken += ids(piece)
-        lanes.done(piece, 1.0)
+        lanes.done(piece, piece.size / (10 * MIN_BYTES))
     assert taken == ["single0", "bulk1", "single1", "single2", "bulk2", "bulk3"]
     assert lanes.next_piece() is None
     assert inbox.is_empty()
@@ -115,6 +115,16 @@ def test_pieces_grow_and_shrink_with_the_pace(inbox):
     assert first < faster
     assert slower < faster
     assert slower >= MIN_BYTES // 1024
+
+
+def test_what_each_batch_takes_by_itself_does_not_make_pieces_small(inbox):
+    lanes = Lanes(inbox)
+    inbox.accept(drafts(*(f"d{n}" for n in range(2000)), size=1024), "bulk")
+    for _ in range(8):
+        piece = lanes.next_piece()
+        assert piece is not None
+        lanes.done(piece, 3.0 + 0.02 * len(piece.writes))
+    assert len(piece.writes) == 150
 
 
 def test_documents_that_are_held_back_come_later_and_keep_their_segment(inbox):
