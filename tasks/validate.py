@@ -158,7 +158,7 @@ class Contract:
         return list(failures.values())
 
     @cached_property
-    def _compiled(self) -> dict[str, tuple["BatchDefinition", "ExpectationSuite"]]:
+    def _compiled(self) -> dict[str, tuple["BatchDefinition[Any]", "ExpectationSuite"]]:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
