@@ -9,6 +9,7 @@ from api.cache import RememberedVectors
 from index.embedder import Embedder
 from index.recipe import Recipe
 from index.serving import Serving
+from index.shortened import whole_of
 from index.vectors import Places, Vectors
 
 
@@ -20,6 +21,7 @@ class Asking:
         self._embedder = embedder
         self.name = embedder.name
         self.fingerprint = embedder.fingerprint
+        self.whole = whole_of(embedder)
         self.dimensions = embedder.dimensions
         self.max_tokens = embedder.max_tokens
         self.kernel = embedder.kernel

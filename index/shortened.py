@@ -56,3 +56,9 @@ def shortened(whole: "Embedder", dimensions: int) -> "Embedder":
     if dimensions > whole.dimensions:
         raise Misconfigured(f"{whole.name} has {whole.dimensions} dimensions: {dimensions} of them can't be kept")
     return Shortened(whole, dimensions) if 0 < dimensions < whole.dimensions else whole
+
+
+def whole_of(embedder: "Embedder") -> str:
+    """The fingerprint of the model that makes its vectors, whether or not they are cut then; also of one that passes on to another."""
+    whole: str = getattr(embedder, "whole", embedder.fingerprint)
+    return whole

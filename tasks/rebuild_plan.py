@@ -11,7 +11,7 @@ from index.documents import Draft, Entry, Write
 from index.embedder import Embedder
 from index.recipe import Recipe
 from index.search import View
-from index.shortened import Shortened
+from index.shortened import whole_of
 from index.store import Store
 from index.vector_index import stored_bytes
 from tasks.chunk import Chunker
@@ -110,8 +110,7 @@ def _share_to_embed(store: Store, view: View, target: Target, cut: Sequence[Chun
     hashes = {chunk.text_hash for chunk in cut}
     if not hashes:
         return 0.0
-    made_by = (target.embedder.fingerprint, target.embedder.whole if isinstance(target.embedder, Shortened) else None)
-    if view.release.embedder not in made_by:
+    if view.release.embedder not in (target.embedder.fingerprint, whole_of(target.embedder)):
         return len(hashes) / len(cut)
     known = store.existing_chunk_table(view.release.generation).vectors_of(sorted(hashes))
     return len(hashes - known.keys()) / len(cut)

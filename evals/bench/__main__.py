@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         help="chunks in the index of `search` and `serve` (20000), "
         "of `capacity` (100000) and at the start of `releases` (20000) and `tail` (50000), "
         "passages of `pipeline` (20000) and `evaluation` (50000), "
-        "documents in bulk of `freshness` (2000)",
+        "documents in bulk of `freshness` (2000), of `rebuild` with drawn vectors (none: `docs` that are embedded)",
     )
     found.add_argument(
         "--docs",

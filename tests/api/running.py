@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
@@ -16,6 +15,7 @@ import httpx
 import uvicorn
 
 from api.app import create_app, served
+from api.asking import asking
 from api.edge import Bounds
 from api.keys import Keys, Role, ensure_admin
 from api.models import Models
@@ -28,6 +28,7 @@ from flows.rebuilding import Rebuilding
 from index.embedder import Embedder
 from index.errors import Misconfigured
 from index.recipe import Recipe
+from index.serving import Serving
 from index.settings import Settings
 from index.shortened import shortened
 from index.store import open_store
@@ -79,9 +80,8 @@ class RunningApi:
         self.keys = Keys(home / "keys.json")
         ensure_admin(self.keys, self.settings.admin_key_file)
         self.admin = self.settings.admin_key_file.read_text().strip()
-        self.platform = Platform(
-            self.settings, open_store(self.settings.index, home), Models(partial(embedder_of, make=embedder), Recipe())
-        )
+        models = Models(lambda recipe: asking(embedder_of(recipe, embedder), recipe, Serving()), Recipe())
+        self.platform = Platform(self.settings, open_store(self.settings.index, home), models)
         runs = Runs(self.settings.prefect_url, self.settings.prefect_ui)
         self.app = create_app(self.platform, self.keys, runs)
         self._ingester: Ingester | None = None
