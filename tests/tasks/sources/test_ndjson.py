@@ -42,7 +42,7 @@ def test_each_row_is_a_document_as_it_would_be_over_http(tmp_path: Path):
         ({"doc_id": "a"}, "give the document as 'text' or as 'content_base64'"),
         ({"doc_id": "a", "text": "x", "content_base64": "eA=="}, "one of the two"),
         ({"doc_id": "a", "content_base64": "?"}, "not valid base64"),
-        ({"doc_id": "a", "text": "x", "metadata": {"deep": {}}}, "metadata.deep must be a string"),
+        ({"doc_id": "a", "text": "x", "metadata": {"size": 10**30}}, "metadata.size must be finite and fit into 64 bits"),
         ({"doc_id": "a", "text": "x", "colour": "red"}, "unknown field `colour`"),
         ({"doc_id": "a", "text": 1}, "Expected `str | null`"),
     ],
