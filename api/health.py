@@ -67,8 +67,7 @@ def _checked(platform: Platform, checks: Sequence[tuple[str, Callable[[Platform]
 @get("/health/ready", summary="Ready?", operation_id="ready", tags=["Health"], sync_to_thread=True)
 def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshness]) -> Response[dict[str, Any]]:
     """200 only when a real search on the live release has just worked; else 503, naming the part."""
-    waiting = platform.store.inbox.backlog().documents
-    progress = _first_start(platform, waiting)
+    progress = _first_start(platform)
     parts = {"index": "ok", "model": "ok", "search": "ok", "sample": "ok" if progress is None else "being indexed"}
     # The search comes last: while the sample is indexed it would only take time from that.
     checks: list[tuple[str, Callable[[], object]]] = [
@@ -85,6 +84,7 @@ def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshnes
             return problem(503, f"{part}: {parts[part]}", {"Retry-After": "2"}, parts=parts, progress=progress)
     # What is served is served, however old: an alarm about freshness is told, and takes no replica out of service.
     level = {"state": monitor.alarm.state, "detail": monitor.alarm.detail}
+    waiting = platform.store.inbox.backlog().documents
     return Response({"status": "ready", "parts": parts, "release": platform.store.log.state.live, "waiting": waiting, "freshness": level})
 
 
@@ -162,7 +162,7 @@ def _indexed(progress: dict[str, int] | None) -> None:
         raise Unavailable("it is being indexed for the first time")
 
 
-def _first_start(platform: Platform, waiting: int) -> dict[str, int] | None:
+def _first_start(platform: Platform) -> dict[str, int] | None:
     """How much of the sample is indexed; None once it has been."""
     try:
         planned = json.loads(platform.settings.first_start_file.read_text() or "{}")
@@ -171,4 +171,5 @@ def _first_start(platform: Platform, waiting: int) -> dict[str, int] | None:
     if planned is None:
         return None
     total = int(planned.get("documents", 0))
-    return {"done": max(0, total - waiting), "of": total}
+    # Not by what waits: the inbox gives a segment back only when all of it is done, which the whole sample may be.
+    return {"done": min(total, sum(platform.store.ledger.counts().values())), "of": total}

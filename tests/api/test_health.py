@@ -34,10 +34,11 @@ def test_while_the_sample_is_indexed_ready_tells_how_far_it_is(own):
     assert own.get("/health/ready").json["progress"] == {"done": 0, "of": 0}
     own.settings.first_start_file.write_text(json.dumps({"documents": 3}))
     own.put("one of three", "A first document.", wait=0)
-    assert own.get("/health/ready").json["progress"] == {"done": 2, "of": 3}
+    assert own.get("/health/ready").json["progress"] == {"done": 0, "of": 3}
     own.start_ingester_unready()
     own.until(lambda: own.status("one of three").json["served"])
     indexing = own.get("/health/ready")
+    assert indexing.json["progress"] == {"done": 1, "of": 3}
     assert (indexing.status, indexing.json["detail"]) == (503, "sample: it is being indexed for the first time")
     own.settings.first_start_file.unlink()
     assert own.get("/health/ready").status == 200
