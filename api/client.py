@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from index.authorities import authorities
 from index.errors import GroundworkError, Misconfigured, Unavailable
 from index.settings import Settings
 
@@ -51,6 +52,7 @@ class Client:
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=httpx.Timeout(READ_TIMEOUT_S, connect=5.0),
+                verify=authorities(self.url),
                 trust_env=host not in ("127.0.0.1", "localhost", "::1"),  # a proxy can't reach this machine's loopback
             )
         except (httpx.InvalidURL, ValueError):

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from index import spans
+from index.authorities import authorities
 from index.errors import NotFound, Unavailable
 
 TIMEOUT_S = 10.0
@@ -40,7 +41,7 @@ class Runs:
     """A client of one Prefect server."""
 
     def __init__(self, api_url: str, ui_url: str) -> None:
-        self._client = httpx.Client(base_url=api_url, timeout=TIMEOUT_S)
+        self._client = httpx.Client(base_url=api_url, timeout=TIMEOUT_S, verify=authorities(api_url))
         self._ui_url = ui_url
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> str:

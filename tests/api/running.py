@@ -25,6 +25,7 @@ from api.runs import Runs
 from flows.errands import Errands
 from flows.ingest import Drain
 from flows.rebuilding import Rebuilding
+from index.authorities import authorities
 from index.embedder import Embedder
 from index.errors import Misconfigured
 from index.recipe import Recipe
@@ -90,7 +91,7 @@ class RunningApi:
         how: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "http": patient(patience_s)}
         self._server = uvicorn.Server(uvicorn.Config(app, port=0, h11_max_incomplete_event_size=64 * 1024, **how))
         self._serving = Thread(target=self._server.run)
-        self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
+        self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=authorities("http://127.0.0.1"))
 
     def __enter__(self) -> Self:
         self._serving.start()
