@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -52,10 +53,9 @@ def environment_problems(path: str, source: str) -> list[str]:
     """Reads of the environment. Writing is no read; a deployment may hand the whole of it on to its child processes."""
     if path == ENVIRONMENT_HOME:
         return []
-    tree = ast.parse(source)
-    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    problems = [f"{path} imports os.{name}" for name in environment_names(tree)]
-    for node in ast.walk(tree):
+    parents = {child: node for node in nodes(source) for child in ast.iter_child_nodes(node)}
+    problems = [f"{path} imports os.{name}" for name in environment_names(source)]
+    for node in nodes(source):
         if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"):
             continue
         if node.attr in ("getenv", "getenvb", "environb"):
@@ -77,9 +77,9 @@ def may_use(path: str, environ: ast.Attribute, parents: dict[ast.AST, ast.AST]) 
     return is_below(path, "deployments") and not isinstance(parent, ast.Compare | ast.For | ast.comprehension)
 
 
-def environment_names(tree: ast.AST) -> list[str]:
+def environment_names(source: str) -> list[str]:
     """Names that reach the environment and are imported from `os` directly."""
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "os"]
+    imports = [node for node in nodes(source) if isinstance(node, ast.ImportFrom) and node.module == "os"]
     return [alias.name for node in imports for alias in node.names if alias.name.startswith(("environ", "getenv"))]
 
 
@@ -108,9 +108,15 @@ def lock_problems(pyproject: str, lock: str) -> list[str]:
     return problems + [f"{name} needs a GPU" for name in pins if NEVER_LOCKED.match(name)]
 
 
+@cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """All of the tree of a file, which several rules look at."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imported(path: str, source: str) -> Iterator[str]:
     """The full name of each module that is imported, also inside functions, relatively, or by `import_module`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -10,7 +10,7 @@ from schemathesis import GenerationMode
 from tests.api.running import TIMEOUT_S, RunningApi
 
 # Of one operation, in each mode: requests as described, and requests that break the description.
-QUICK, THOROUGH = 5, 150
+QUICK, THOROUGH = 2, 150
 
 
 @schemathesis.serializer("application/x-ndjson")

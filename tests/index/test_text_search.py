@@ -66,7 +66,7 @@ def test_a_search_by_text_finds_the_same_of_many_equal_passages_each_time(bench:
 
 def test_what_was_read_of_replaced_text_indexes_is_let_go(bench: Bench):
     keeping, renewing = TextDatasets(bench.store.db, 1_000), TextDatasets(bench.store.db, 2)
-    for turn in range(24):
+    for turn in range(10):
         bench.store.existing_chunk_table(bench.live.generation).fold_text()
         bench.put(f"d{turn}", f"apples of year {turn}")
         kept, renewed = (bytes_after_a_search(bench, datasets, f"part {turn}") for datasets in (keeping, renewing))

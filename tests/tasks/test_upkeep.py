@@ -74,8 +74,8 @@ def test_batches_wait_for_folding_that_can_not_keep_up(bench: Bench, keeping: Up
 
 
 def test_what_changes_and_goes_while_it_is_folded_is_as_it_should_be(bench: Bench, keeping: Upkeep):
-    bench.ingest(*(Draft(f"d{number}", content=f"text {number} of the beginning".encode()) for number in range(40)))
-    for number in range(0, 40, 4):
+    bench.ingest(*(Draft(f"d{number}", content=f"text {number} of the beginning".encode()) for number in range(20)))
+    for number in range(0, 20, 4):
         keeping.begin()
         bench.put(f"d{number}", f"text {number} as it is later")
         bench.delete(f"d{number + 1}")
@@ -83,12 +83,12 @@ def test_what_changes_and_goes_while_it_is_folded_is_as_it_should_be(bench: Benc
     keeping.finish()
     bench.reader.follow()
     view = bench.reader.view()
-    texts = {f"d{number}": [chunk.text for chunk in view.chunks_of(f"d{number}")] for number in range(40)}
-    wanted = {f"d{number}": [f"text {number} of the beginning"] for number in range(40)}
-    wanted |= {f"d{number}": [f"text {number} as it is later"] for number in range(0, 40, 4)}
-    wanted |= {f"d{number}": [] for number in range(1, 40, 4)}
+    texts = {f"d{number}": [chunk.text for chunk in view.chunks_of(f"d{number}")] for number in range(20)}
+    wanted = {f"d{number}": [f"text {number} of the beginning"] for number in range(20)}
+    wanted |= {f"d{number}": [f"text {number} as it is later"] for number in range(0, 20, 4)}
+    wanted |= {f"d{number}": [] for number in range(1, 20, 4)}
     assert texts == wanted
-    assert bench.live.rows == 30
+    assert bench.live.rows == 15
 
 
 def test_what_another_commit_gets_in_the_way_of_is_folded_another_time(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
@@ -121,7 +121,7 @@ def test_a_failure_that_nobody_expects_is_logged_and_the_next_batch_goes_in(
 
 
 def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping: Upkeep):
-    for number in range(12):
+    for number in range(6):
         bench.put(f"d{number}", f"text {number}", metadata={"kind": ("even", "odd")[number % 2]})
         keeping.begin()
         keeping.finish()
@@ -130,7 +130,7 @@ def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping
     keeping.begin()
     keeping.finish()
     found = bench.found("text", k=20, filter={"metadata.kind": "even"})
-    assert sorted(found) == ["d10", "d4", "d6", "d8"]
+    assert found == ["d4"]
 
 
 def test_batches_wait_for_a_folding_after_one_that_gave_way_to_them(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
