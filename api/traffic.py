@@ -114,8 +114,11 @@ class Traffic:
             self._due.wait(WRITE_EVERY_S)
             self._due.clear()
             ends = self._stopping.is_set()
+            # Each writing is a commit: of a steady stream not one for each question that came during the last one.
             while noted := self._next():
                 self._write(noted)
+                if len(noted) < WRITE_ROWS:
+                    break
 
     def _next(self) -> list[Noted]:
         noted: list[Noted] = []

@@ -13,27 +13,35 @@ from index import tables
 
 # Readers may be in the middle of a version that was just replaced.
 GRACE = timedelta(minutes=2)
+# Each commit lists all pieces that there are: without merging, these lists take room by the square of the commits.
+FOLD_EVERY = 256
 
 
 class Diary:
-    """Rows with a time in the column `at`. Any number of processes may add at once: appends don't conflict. Threads may share it."""
+    """Rows with a time in the column `at`. Any number of processes may add at once: appends don't conflict. Threads may share it.
+
+    Who writes to it often keeps it in shape, whether or not maintenance runs.
+    """
 
     def __init__(self, db: DBConnection, name: str, schema: pa.Schema, key: str) -> None:
         self._db = db
         self._name = name
         self._schema = schema
+        self._commits = 0
         tables.open_or_create(db, name, schema, key)
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """Adds rows, in one commit."""
         if rows:
             self._open().add(pa.Table.from_pylist(list(rows), schema=self._schema))
+            self._keep_in_shape()
 
     def put(self, rows: Sequence[dict[str, Any]], key: str) -> None:
         """Adds rows in place of those with the same key, in one commit."""
         if rows:
             table = pa.Table.from_pylist(list(rows), schema=self._schema)
             self._open().merge_insert(key).when_matched_update_all().when_not_matched_insert_all().execute(table)
+            self._keep_in_shape()
 
     def between(self, since: datetime, until: datetime, columns: Sequence[str] = ()) -> pa.Table:
         """What happened at `since` or later, and before `until`, oldest first; all columns, or `at` and those that are named."""
@@ -100,6 +108,11 @@ class Diary:
         table = self._open()
         tables.erase_deleted(table)
         tables.clean(table, timedelta(0))
+
+    def _keep_in_shape(self) -> None:
+        self._commits += 1
+        if self._commits % FOLD_EVERY == 0:
+            tables.went_through(self.fold)
 
     def _where(self, condition: Expr | None, columns: Sequence[str] = ()) -> pa.Table:
         names = list(dict.fromkeys(["at", *columns])) if columns else self._schema.names

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -83,6 +84,26 @@ def test_many_are_written_soon_and_in_few_commits(queries: Queries, tmp_path: Pa
     noting.stop()
     assert queries.count() == 400
     assert len(tables.open_existing(tables.connect(str(tmp_path)), "queries").to_lance().get_fragments()) <= 4
+
+
+def test_a_steady_stream_of_questions_is_written_now_and_then_and_not_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    commits: list[int] = []
+
+    class Counted(Queries):
+        def write(self, rows: Sequence[Asked]) -> None:
+            commits.append(len(rows))
+            sleep(0.02)
+
+    monkeypatch.setattr(traffic, "WRITE_EVERY_S", 0.5)
+    noting = Traffic(Counted(tables.connect(str(tmp_path))), 1.0)
+    noting.start()
+    until = monotonic() + 1.2
+    while monotonic() < until:
+        ask(noting, 1)
+        sleep(0.005)
+    assert 1 <= len(commits) <= 3
+    noting.stop()
+    assert sum(commits) == noting.logged
 
 
 def test_too_many_are_dropped_and_counted(queries: Queries):

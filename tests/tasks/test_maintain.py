@@ -11,7 +11,7 @@ import pytest
 from index.errors import Conflict
 from index.releases import Event, Release, ReleaseLog, State
 from index.store import open_store
-from tasks.maintain import _folded, maintain
+from tasks.maintain import maintain
 from tasks.retention import Retention, retained
 from tests.bench import Bench
 
@@ -222,15 +222,3 @@ def test_maintenance_in_a_process_that_opened_the_index_before_other_batches_goe
     for number in range(2):
         bench.put(f"d{number}", f"Changed text {number} of the ferry.")
     assert maintain(other, datetime.now(UTC)).folded == (f"chunks_{bench.publisher.table.generation}", "documents")
-
-
-def test_a_folding_that_lost_its_commit_to_a_batch_is_tried_next_time_and_other_trouble_is_told():
-    def loses() -> None:
-        raise OSError("Retryable commit conflict for version 85: This Rewrite transaction was preempted by concurrent transaction Update")
-
-    def breaks() -> None:
-        raise OSError("No space left on device")
-
-    assert _folded(loses) is False
-    with pytest.raises(OSError, match="No space left"):
-        _folded(breaks)
