@@ -14,7 +14,7 @@ from index import tables
 # Readers may be in the middle of a version that was just replaced.
 GRACE = timedelta(minutes=2)
 # Each commit lists all pieces that there are: without merging, these lists take room by the square of the commits.
-FOLD_EVERY = 256
+FOLD_EVERY = 64
 
 
 class Diary:
