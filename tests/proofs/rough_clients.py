@@ -1,12 +1,15 @@
 """Clients that break rules on a raw socket: what they send is made up by a seeded generator, and how they leave too."""
 
 import json
+import re
 import socket
 import string
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 from typing import Any
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "P\tT", "")
@@ -162,6 +165,34 @@ class Visit:
             if self.rudely:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return said
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """What came of the visits of one client: replies by kind and status, server errors with what was said, and visits without an end."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[Visit, bytes]] = field(default_factory=list)
+    hung: list[Visit] = field(default_factory=list)
+
+
+def tour(port: int, key: str, seed: int, seconds: float, timeout_s: float) -> Tour:
+    """Visits one after the other for so long. Has its own process: beside the server in one, a client would wait for what it waits for."""
+    found, end = Tour(), monotonic() + seconds
+    for visit in visits(seed, key):
+        if monotonic() > end:
+            break
+        try:
+            said = visit.pay(port, timeout_s)
+        except TimeoutError:
+            found.hung.append(visit)
+            continue
+        told = re.findall(rb"HTTP/1\.1 (\d{3}) ", said)
+        errors = [status for status in told if status >= b"500" and not (status == b"503" and b"retry-after" in said.lower())]
+        if errors or b'"status":500' in said:
+            found.failed.append((visit, said))
+        found.statuses.update(f"{visit.kind} {status.decode()}" for status in told[:1])
+    return found
 
 
 def visits(seed: int, key: str) -> Iterator[Visit]:
