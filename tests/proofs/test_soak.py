@@ -1,7 +1,8 @@
-"""A long time of everything at once: no error, and neither memory nor open files grow."""
+"""A long time of everything at once: no error, and neither memory nor open files grow, nor the disk by more than what is kept."""
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -22,6 +23,8 @@ ROLL_BACK_EVERY_S = 30.0
 # Of the last third of the time beside the third before it: caches are still filling, and pages come and go.
 MORE_MEMORY = 1.10
 MORE_FILES = 20
+# Of the disk, in bytes: what stands in a home from its first hour on, and what is kept of a request.
+ROOM, ROOM_A_REQUEST = 200e6, 10e3
 WATCHED = ("api", "ingester")
 
 
@@ -105,6 +108,15 @@ def files_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
+def room_of(home: Path) -> int:
+    """Bytes of all files; those that go meanwhile count nothing."""
+    found = 0
+    for file in home.rglob("*"):
+        with suppress(FileNotFoundError):
+            found += file.lstat().st_size
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(SOAK_S + 900)
 def test_everything_at_once_for_long_fails_nowhere_and_grows_nowhere(tmp_path):
@@ -121,12 +133,16 @@ def test_everything_at_once_for_long_fails_nowhere_and_grows_nowhere(tmp_path):
         soak = Soak(platform)
         soak.run(SOAK_S, look)
         same = {part: platform.leader(part) for part in WATCHED}
+        room = room_of(platform.home)
     thirds = {key: (median(many[len(many) // 3 : 2 * len(many) // 3]), median(many[2 * len(many) // 3 :])) for key, many in seen.items()}
     print(
-        dict(soak.said), {key: [round(value / 1e6, 1) if key[1] == "memory" else value for value in pair] for key, pair in thirds.items()}
+        dict(soak.said),
+        f"{room / 1e6:.0f} MB of disk",
+        {key: [round(value / 1e6, 1) if key[1] == "memory" else value for value in pair] for key, pair in thirds.items()},
     )
     assert not soak.wrong, (len(soak.wrong), soak.wrong[:3])
     assert same == leaders, "a part was started again"
+    assert room <= ROOM + ROOM_A_REQUEST * soak.said.total()
     assert min(soak.said[what] for what in ("search", "answer", "write", "rollback", "evaluation")) > 0
     for (part, what), (before, after) in thirds.items():
         most = before * MORE_MEMORY if what == "memory" else before + MORE_FILES
