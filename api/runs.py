@@ -7,12 +7,17 @@ from typing import Any
 
 import httpx
 import msgspec
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
 
 from index import spans
 from index.authorities import authorities
 from index.errors import NotFound, Unavailable
 
 TIMEOUT_S = 10.0
+# Prefect says so while its database is locked, which many runs at once bring about; its own client asks again, too.
+BUSY = (429, 503)
+PATIENCE_S = 6.0
+LONGEST_PAUSE_S = 1.0
 # Where Prefect itself looks for the trace that a run belongs to.
 TRACE_LABEL = "__OTEL_TRACEPARENT"
 # Prefect's state types to ours.
@@ -49,7 +54,7 @@ class Runs:
         found = self._call("GET", f"/deployments/name/{deployment}")
         if found is None:
             raise Unavailable(f"Prefect does not know the deployment {deployment} yet; try again shortly", retry_after_s=5)
-        body: dict[str, Any] = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        body: dict[str, Any] = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "idempotency_key": uuid.uuid4().hex}
         if parent := spans.traceparent():
             body["labels"] = {TRACE_LABEL: parent}
         run = self._call("POST", f"/deployments/{found['id']}/create_flow_run", body)
@@ -99,7 +104,7 @@ class Runs:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
         try:
-            reply = self._client.request(method, path, json=body)
+            reply = self._patiently(method, path, body)
             if reply.status_code in (404, 422):
                 return None
             reply.raise_for_status()
@@ -107,3 +112,16 @@ class Runs:
         except (httpx.HTTPError, ValueError) as error:
             raise Unavailable(f"Prefect does not answer ({type(error).__name__}); searching and ingesting go on without it", 5) from error
         return result
+
+    def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """The reply, asked for again while Prefect is busy; `Unavailable` when that takes too long."""
+        again = Retrying(
+            retry=retry_if_result(lambda reply: reply.status_code in BUSY),
+            stop=stop_after_delay(PATIENCE_S),
+            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
+        )
+        try:
+            return again(self._client.request, method, path, json=body)
+        except RetryError as error:
+            status = error.last_attempt.result().status_code
+            raise Unavailable(f"Prefect is busy ({status}); searching and ingesting go on without it", 5) from None

@@ -10,7 +10,10 @@ DEPLOYMENTS = ("deployments/name/evaluate/evaluate", "deployments/name/exam/exam
 
 
 class FakePrefect(ThreadingHTTPServer):
-    """Speaks the requests of `api.runs`. `deployed` False: it is up, but nothing has been served to it yet."""
+    """Speaks the requests of `api.runs`. `deployed` False: it is up, but nothing has been served to it yet.
+
+    `locked`: so many requests are answered as while its database is locked; the first of them to start a run has been done all the same.
+    """
 
     daemon_threads = True
 
@@ -18,6 +21,7 @@ class FakePrefect(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.api_url = f"http://127.0.0.1:{self.server_port}/api"
         self.deployed = True
+        self.locked = 0
         self.runs: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
 
@@ -44,8 +48,15 @@ class FakePrefect(ThreadingHTTPServer):
         return self.runs.get(run_id)
 
     def start(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """A new run, as scheduled."""
-        run = {"id": str(uuid.uuid4()), "state": {"type": "SCHEDULED", "message": None}, "parameters": asked["parameters"]}
+        """A new run, as scheduled, or the one that was made with this key before."""
+        key = asked["idempotency_key"]
+        made = next((run for run in self.runs.values() if run["key"] == key), None)
+        run = made or {
+            "id": str(uuid.uuid4()),
+            "key": key,
+            "state": {"type": "SCHEDULED", "message": None},
+            "parameters": asked["parameters"],
+        }
         self.runs[run["id"]] = run
         return run
 
@@ -79,6 +90,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200 if item else 404, item or {"detail": "Object not found"})
 
     def _send(self, status: int, body: dict[str, Any]) -> None:
+        if self.server.locked:
+            self.server.locked -= 1
+            status, body = 503, {"exception_message": "Service Unavailable"}
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

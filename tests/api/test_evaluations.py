@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api import runs
 from index.evaluations import Evaluation, Score
 from index.progress import EvaluationProgress, EvaluationStep
 from tests.api.prefect_server import FakePrefect
@@ -43,6 +44,22 @@ def test_an_evaluation_is_started_as_a_run_of_the_deployment(evaluating, prefect
     run = reply.json["id"]
     assert (reply.status, reply.json["url"]) == (202, f"{prefect.api_url.removesuffix('/api')}/runs/flow-run/{run}")
     assert prefect.runs[run]["parameters"] == asked | {"dataset": "default"}
+
+
+def test_a_run_is_started_once_however_often_prefect_has_to_be_asked(evaluating, prefect):
+    before = len(prefect.runs)
+    prefect.locked = 3
+    assert evaluating.post("/v1/evaluations").status == 202
+    assert (prefect.locked, len(prefect.runs)) == (0, before + 1)
+
+
+def test_a_prefect_that_stays_locked_is_told_after_some_seconds(evaluating, prefect, monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE_S", 0.3)
+    prefect.locked = 1_000
+    reply = evaluating.post("/v1/evaluations")
+    prefect.locked = 0
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    assert "prefect is busy (503)" in reply.detail
 
 
 @pytest.mark.parametrize(
