@@ -12,7 +12,7 @@ DEPLOYMENTS = ("deployments/name/evaluate/evaluate", "deployments/name/exam/exam
 class FakePrefect(ThreadingHTTPServer):
     """Speaks the requests of `api.runs`. `deployed` False: it is up, but nothing has been served to it yet.
 
-    `locked`: so many requests are answered as while its database is locked; the first of them to start a run has been done all the same.
+    `locked`: so many requests to start a run are told that its database is locked, though the run is there: the worst that may happen.
     """
 
     daemon_threads = True
@@ -81,7 +81,13 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(204, {})
         if self.path.endswith("/set_state"):
             return self._found(self.server.moved(self.path.split("/")[-2], asked["state"]))
-        return self._found(self.server.start(asked) if self.path == "/api/deployments/d1/create_flow_run" else None)
+        if self.path != "/api/deployments/d1/create_flow_run":
+            return self._found(None)
+        run = self.server.start(asked)
+        if self.server.locked:
+            self.server.locked -= 1
+            return self._send(503, {"exception_message": "Service Unavailable"})
+        return self._found(run)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the library has chosen
         """Says nothing."""
@@ -90,9 +96,6 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200 if item else 404, item or {"detail": "Object not found"})
 
     def _send(self, status: int, body: dict[str, Any]) -> None:
-        if self.server.locked:
-            self.server.locked -= 1
-            status, body = 503, {"exception_message": "Service Unavailable"}
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
