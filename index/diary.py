@@ -1,5 +1,6 @@
 """A table of what happened when: rows are added at its end, read by time, and forgotten when they are old or too many."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from index import tables
 GRACE = timedelta(minutes=2)
 # Each commit lists all pieces that there are: without merging, these lists take room by the square of the commits.
 FOLD_EVERY = 64
+_log = logging.getLogger("groundwork.index")
 
 
 class Diary:
@@ -111,8 +113,12 @@ class Diary:
 
     def _keep_in_shape(self) -> None:
         self._commits += 1
-        if self._commits % FOLD_EVERY == 0:
-            tables.went_through(self.fold)
+        if self._commits % FOLD_EVERY:
+            return
+        try:
+            self.fold()
+        except (OSError, RuntimeError) as error:  # LanceDB raises the one, pylance the other; what was written is written
+            _log.warning("%s was not merged, it is tried again later: %s", self._name, error)
 
     def _where(self, condition: Expr | None, columns: Sequence[str] = ()) -> pa.Table:
         names = list(dict.fromkeys(["at", *columns])) if columns else self._schema.names

@@ -1,7 +1,6 @@
 """Opens LanceDB tables; makes them on first use."""
 
-import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
@@ -28,9 +27,6 @@ SERVING_CACHE = 1536 * 1024 * 1024
 # Beside it, for searches by text.
 TEXT_CACHE = 256 * 1024 * 1024
 METADATA_CACHE = 64 * 1024 * 1024
-# What Lance says when others were faster, at once or until its patience of 30 s had an end.
-LOST_COMMIT = ("commit conflict", "Too many concurrent writers")
-_log = logging.getLogger("groundwork.index")
 
 
 def connect(uri: str) -> DBConnection:
@@ -161,17 +157,6 @@ def clean(table: LanceTable, age: timedelta) -> int:
     """Removes versions older than `age` that no tag protects; returns the bytes freed."""
     stats = table.to_lance().cleanup_old_versions(age, error_if_tagged_old_versions=False)
     return int(stats.bytes_removed)
-
-
-def went_through(folding: Callable[[], object]) -> bool:
-    """Whether a folding went through. It gives way to the commits of others, and is tried another time."""
-    try:
-        return folding() is not False
-    except (OSError, RuntimeError) as error:  # LanceDB raises the one, pylance the other
-        if not any(said in str(error) for said in LOST_COMMIT):
-            raise
-        _log.info("folding gave way: %s", error)
-        return False
 
 
 def erase_deleted(table: LanceTable) -> None:

@@ -11,7 +11,6 @@ from index.chunks import ChunkTable
 from index.errors import Conflict
 from index.releases import Release, State
 from index.store import Store
-from index.tables import went_through
 from tasks.evaluation_retention import outdated, proofs_needed
 from tasks.fold import fold, make_one
 from tasks.retention import Retention, needed, oldest_to_free, retained, spread
@@ -22,6 +21,8 @@ ORIGINALS_GRACE = timedelta(hours=1)
 # Opening a release takes milliseconds, and there may be a thousand: what they share is told from some.
 LOOKED_AT = 16
 _log = logging.getLogger(__name__)
+# What Lance says when others were faster, at once or until its patience of 30 s had an end.
+LOST_COMMIT = ("commit conflict", "Too many concurrent writers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
     folded, freed = [], 0
     for generation in _servable_generations(store):
         table = store.existing_chunk_table(generation)
-        folded += [f"chunks_{generation}"] if went_through(partial(fold, store, table)) else []
-        went_through(partial(make_one, store, table))
+        folded += [f"chunks_{generation}"] if _went_through(partial(fold, store, table)) else []
+        _went_through(partial(make_one, store, table))
         crowded_out += _make_room(store, generation, now, rules)
         freed += _clean(store, table)
-    folded += ["documents"] if went_through(store.ledger.fold) else []
-    went_through(store.ledger.make_indexes_one)
-    went_through(store.golden.fold)
+    folded += ["documents"] if _went_through(store.ledger.fold) else []
+    _went_through(store.ledger.make_indexes_one)
+    _went_through(store.golden.fold)
     store.inbox.clean(ORIGINALS_GRACE)
     store.answers.drop_older(timedelta(days=rules.answers_days), now.date())
     _tend(store, now)
@@ -62,11 +63,11 @@ def maintain(store: Store, now: datetime, rules: Retention | None = None) -> Mai
 def _tend(store: Store, now: datetime) -> None:
     """Forgets questions, feedback, runs of canaries and evaluations that are old or too many, and merges what came in small pieces."""
     for diary, kept in ((store.queries, queries.KEPT), (store.feedback, feedback.KEPT), (store.canary_runs, canaries.RUNS_KEPT)):
-        went_through(partial(diary.clean, now - kept))
-        went_through(diary.fold)
-    went_through(store.canaries.fold)
-    went_through(partial(_prune_evaluations, store, now))
-    went_through(store.evaluations.fold)
+        _went_through(partial(diary.clean, now - kept))
+        _went_through(diary.fold)
+    _went_through(store.canaries.fold)
+    _went_through(partial(_prune_evaluations, store, now))
+    _went_through(store.evaluations.fold)
 
 
 def _prune_evaluations(store: Store, now: datetime) -> None:
@@ -104,6 +105,17 @@ def _clean(store: Store, table: ChunkTable) -> int:
 def _servable_generations(store: Store) -> list[str]:
     """Those that some release still needs; the ingester drops the others when it starts."""
     return sorted({release.generation for release in _servable(store)})
+
+
+def _went_through(folding: Callable[[], object]) -> bool:
+    """Whether a folding went through. It gives way to the commits of others, and is tried next time."""
+    try:
+        return folding() is not False
+    except (OSError, RuntimeError) as error:  # LanceDB raises the one, pylance the other
+        if not any(said in str(error) for said in LOST_COMMIT):
+            raise
+        _log.info("folding gave way: %s", error)
+        return False
 
 
 def _retire(store: Store, now: datetime, rules: Retention) -> list[Release]:

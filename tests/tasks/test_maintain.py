@@ -11,7 +11,7 @@ import pytest
 from index.errors import Conflict
 from index.releases import Event, Release, ReleaseLog, State
 from index.store import open_store
-from tasks.maintain import maintain
+from tasks.maintain import _went_through, maintain
 from tasks.retention import Retention, retained
 from tests.bench import Bench
 
@@ -222,3 +222,19 @@ def test_maintenance_in_a_process_that_opened_the_index_before_other_batches_goe
     for number in range(2):
         bench.put(f"d{number}", f"Changed text {number} of the ferry.")
     assert maintain(other, datetime.now(UTC)).folded == (f"chunks_{bench.publisher.table.generation}", "documents")
+
+
+def test_a_folding_that_lost_its_commit_to_a_batch_is_tried_next_time_and_other_trouble_is_told():
+    def loses() -> None:
+        raise OSError("Retryable commit conflict for version 85: This Rewrite transaction was preempted by concurrent transaction Update")
+
+    def is_crowded_out() -> None:
+        raise OSError("Too many concurrent writers. Attempted 2 times, but failed on retry_timeout of 30.000 seconds.")
+
+    def breaks() -> None:
+        raise OSError("No space left on device")
+
+    assert _went_through(loses) is False
+    assert _went_through(is_crowded_out) is False
+    with pytest.raises(OSError, match="No space left"):
+        _went_through(breaks)
