@@ -31,11 +31,10 @@ def hits(terminal: Terminal, reply: Json) -> None:
     for reason in reply.get("degraded") or []:
         terminal.line(f"Degraded: {reason}", "yellow")
     for n, hit in enumerate(found, 1):
-        heading = hit.get("heading")
-        where = " › ".join(heading) if isinstance(heading, list) else heading
-        title = hit.get("title") or hit["doc_id"]
+        title, heading = hit.get("title") or hit["doc_id"], hit.get("heading") or []
         terminal.line()
-        terminal.line(f"{n:>2}  {title}" + (f" › {where}" if where and where != title else ""), "bold")
+        # The first heading of many a document is its title.
+        terminal.line(f"{n:>2}  {' › '.join(heading if heading[:1] == [title] else [title, *heading])}", "bold")
         terminal.line(f"    {hit['score']:.4f}  {hit['doc_id']}", "dim")
         if parts := hit.get("explain"):
             told = ", ".join(f"{name} {shown(value)}" for name, value in parts.items() if value is not None)

@@ -1,7 +1,7 @@
 """Scores over time with what happened to the index meanwhile, as data and as a picture (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import altair as alt
@@ -13,6 +13,8 @@ from index.evaluations import Evaluation
 MAX_POINTS, MAX_EVENTS, NAMED = 60, 12, 6
 # Before the first score little is of interest.
 AROUND = timedelta(days=1)
+# Within so many days several ticks fall on one.
+FEW_DAYS = timedelta(days=5)
 COLUMNS = 2
 PANEL = {"width": 400, "height": 130}
 COLOURS = {"promoted": "#15803d", "rolled back": "#dc2626", "resumed": "#b45309", "rebuilt": "#7c3aed"}
@@ -46,9 +48,8 @@ def draw(shown: Mapping[str, Any]) -> alt.ConcatChart | None:
     metrics = list(dict.fromkeys(point["metric"] for point in shown["points"]))
     if not metrics:
         return None
-    times = [row["at"].isoformat() for row in (*shown["points"], *shown["events"])]
-    span = alt.Scale(domain=[min(times), max(times)], padding=14)
-    panels = [_panel([point for point in shown["points"] if point["metric"] == metric], shown["events"], span) for metric in metrics]
+    x = _times([row["at"] for row in (*shown["points"], *shown["events"])])
+    panels = [_panel([point for point in shown["points"] if point["metric"] == metric], shown["events"], x) for metric in metrics]
     told = ["Mean of the golden questions of what was live, its 95 % interval, and its release; beside each name the newest value."]
     if shown["events"]:
         told.append("Dashed: promoted, rolled back, resumed or rebuilt; above it the release that was live then.")
@@ -84,14 +85,20 @@ def _event(deed: Deed) -> dict[str, Any] | None:
     return {"at": event.at, "what": what, "was": deed.was, "live": event.state.live, "by": event.by, "reason": event.reason}
 
 
-def _panel(points: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], span: alt.Scale) -> alt.LayerChart | alt.FacetChart:
+def _times(shown: Sequence[datetime]) -> alt.X:
+    first, last = min(shown), max(shown)
+    form, ticks = ("%d %b %H:%M", 3) if last - first < FEW_DAYS else ("%d %b", 5)
+    scale = alt.Scale(domain=[first.isoformat(), last.isoformat()], padding=14)
+    return alt.X("at:T", title=None, scale=scale, axis=alt.Axis(format=form, labelAngle=0, labelOverlap=True, tickCount=ticks))
+
+
+def _panel(points: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], x: alt.X) -> alt.LayerChart | alt.FacetChart:
     every = max(1, -(-len(points) // NAMED))
     rows = [
         {name: point[name] for name in ("value", "low", "high")}
         | {"at": point["at"].isoformat(), "name": f"r{point['release']}" if (len(points) - 1 - place) % every == 0 else ""}
         for place, point in enumerate(points)
     ]
-    x = alt.X("at:T", title=None, scale=span, axis=alt.Axis(format="%d %b", labelAngle=0, labelOverlap=True, tickCount=5))
     y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f"))
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
     interval = base.mark_rule(strokeWidth=4, opacity=0.22, color=LINE, strokeCap="round").encode(y=alt.Y("low:Q", title=None), y2="high:Q")

@@ -125,7 +125,14 @@ class FakeGroundwork(ThreadingHTTPServer):
 
     def search(self, _: Question) -> Reply:
         text = "Open the\n[bold]valve\x1b[2J. " + "word " * 90
-        place = {"chunk_id": "c1", "doc_id": "guide.md", "title": "Guide", "uri": None, "heading": ["Start", "Valves"], "span": [0, 9]}
+        place = {
+            "chunk_id": "c1",
+            "doc_id": "guide.md",
+            "title": "Guide",
+            "uri": None,
+            "heading": ["Guide", "Start", "Valves"],
+            "span": [0, 9],
+        }
         hits = [place | {"score": 0.5, "text": text, "metadata": {}}]
         return 200, {"release": 3, "as_of": NOON, "degraded": ["text"], "hits": hits, "timings_ms": {"total": 12.4}}
 
