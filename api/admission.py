@@ -1,6 +1,7 @@
 """Admission: decides on each request before anything is done for it. What can't be served in time is refused at once."""
 
 import asyncio
+from contextlib import nullcontext
 from time import monotonic
 from typing import Any
 
@@ -9,8 +10,9 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from api import deadlines
+from api.ahead import Ahead
 from api.exchange import Body, Headers, Refused, Reply
-from api.keys import Keys
+from api.keys import Key, Keys
 from api.limits import Allowance, RateLimits
 from api.pools import Busy, Pool, Pools, work_in
 from index.errors import BadRequest, Unavailable
@@ -22,11 +24,12 @@ READ_BEFORE = ("search", "answers")
 class Admission:
     """ASGI: limits of keys, places in the pools, deadlines."""
 
-    def __init__(self, app: ASGIApp, pools: Pools, limits: RateLimits, keys: Keys, registry: CollectorRegistry) -> None:
+    def __init__(self, app: ASGIApp, pools: Pools, limits: RateLimits, keys: Keys, registry: CollectorRegistry, ahead: Ahead) -> None:
         self._app = app
         self._pools = pools
         self._limits = limits
         self._keys = keys
+        self._ahead = ahead
         what = "Requests that were refused before anything was done for them, by pool and reason."
         self._refused = Counter("groundwork_refused_requests_total", what, ["pool", "reason"], registry=registry)
         self._waiting = _by_pool("groundwork_requests_waiting", "Requests that wait for their turn.", pools, registry)
@@ -40,11 +43,15 @@ class Admission:
         pool = self._pools.of(scope["path"])
         body, reply = Body(receive), Reply(send, scope["path"])
         try:
-            if pool.name != "health":
-                reply.headers = self._within_limits(scope)
+            key = self._key(scope) if pool.name != "health" else None
+            reply.headers = self._within_limits(key) if key else []
             deadline = deadlines.deadline_after(_header(scope, deadlines.HEADER), pool.most_s)
             pool.check(deadline)
-            await self._admitted(pool, deadline, body, scope, reply)
+            if pool.name in READ_BEFORE:
+                await body.read(deadline)
+            embeds = pool.name == "search" and pool.is_full and key
+            with self._ahead.of(body.so_far) if embeds else nullcontext():
+                await self._admitted(pool, deadline, body, scope, reply)
         except Refused as refused:
             await self._refuse(reply, pool, refused)
         except Busy as busy:
@@ -57,8 +64,6 @@ class Admission:
             body.close()
 
     async def _admitted(self, pool: Pool, deadline: float, body: "Body", scope: Scope, reply: "Reply") -> None:
-        if pool.name in READ_BEFORE:
-            await body.read(deadline)
         try:
             with self._waiting[pool.name].track_inprogress():
                 entered = await pool.enter(deadline, body.left() if pool.is_full else None)
@@ -77,11 +82,13 @@ class Admission:
                 timer.cancel()
             pool.leave(entered)
 
-    def _within_limits(self, scope: HTTPScope) -> Headers:
-        """The headers that tell of the limit; raises `Refused`."""
+    def _key(self, scope: HTTPScope) -> Key | None:
         scheme, _, secret = (_header(scope, b"authorization") or b"").decode("latin-1").partition(" ")
-        key = self._keys.find(secret.strip()) if scheme.lower() == "bearer" and secret else None
-        allowance = self._limits.take(key) if key else None
+        return self._keys.find(secret.strip()) if scheme.lower() == "bearer" and secret else None
+
+    def _within_limits(self, key: Key) -> Headers:
+        """The headers that tell of the limit; raises `Refused`."""
+        allowance = self._limits.take(key)
         if allowance is None:
             return []
         if not allowance.allowed:

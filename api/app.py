@@ -157,7 +157,9 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     app.state["monitor"] = monitor
     app.state["pools"] = threads
     app.state["prefect_probe"] = PrefectProbe(runs)
-    app.state["admission"] = lambda app: Admission(app, threads, RateLimits(platform.serving.requests_per_minute), keys, counted)
+    app.state["admission"] = lambda app: Admission(
+        app, threads, RateLimits(platform.serving.requests_per_minute), keys, counted, platform.ahead
+    )
     return app
 
 

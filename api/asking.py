@@ -1,6 +1,7 @@
 """The embedder as the API asks it: questions that come together are embedded together, and repeated ones are remembered."""
 
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from tokenizers import Tokenizer
 
@@ -25,8 +26,10 @@ class Asking:
         self.dimensions = embedder.dimensions
         self.max_tokens = embedder.max_tokens
         self.kernel = embedder.kernel
-        ask = Together(embedder.embed_query, embedder.embed).vector if here and serving.batch_questions else embedder.embed_query
-        self._ask = RememberedVectors(ask).vector if serving.cache_mib else ask
+        self._together = Together(embedder.embed_query, embedder.embed) if here and serving.batch_questions else None
+        ask = self._together.vector if self._together else embedder.embed_query
+        self._remembered = RememberedVectors(ask) if serving.cache_mib else None
+        self._ask = self._remembered.vector if self._remembered else ask
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages, shape (len(texts), dimensions), norm 1."""
@@ -39,6 +42,11 @@ class Asking:
     def embed_query(self, text: str) -> Vectors:
         """The vector of one question, shape (dimensions,), norm 1."""
         return self._ask(text)
+
+    def ahead(self, text: str) -> AbstractContextManager[None]:
+        """Says that somebody is going to ask this question: while it lasts the vector may be made beforehand, with those of others."""
+        is_known = self._remembered is not None and self._remembered.knows(text)
+        return self._together.ahead(text) if self._together and not is_known else nullcontext()
 
     def tokenizer(self) -> Tokenizer:
         """The model's own."""

@@ -1,14 +1,18 @@
 """Questions that are asked at the same time, embedded together: weights that are read once serve them all."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
 from threading import Lock
 
 from index.vectors import Vectors
 
 # More make those who came first wait.
 TOGETHER = 16
+# So many that nobody waits for yet are worth a batch of their own.
+AHEAD = 8
 # Longer questions are passages: padding the others to their length would cost more than it saves.
 LONGEST = 400
 
@@ -17,6 +21,7 @@ class Together:
     """Embeds one question at once, and those that come meanwhile as one batch after it: who is alone never waits.
 
     The threads that ask do the work. The one whose question came first embeds a batch, then hands over to the first of those that wait.
+    Questions that are known `ahead` fill up the batches, and get one of their own, in a thread of its own, when there are many.
     """
 
     def __init__(self, one: Callable[[str], Vectors], many: Callable[[Sequence[str]], Vectors]) -> None:
@@ -24,36 +29,74 @@ class Together:
         self._one, self._many = one, many
         self._lock = Lock()
         self._waiting: deque[_Asked] = deque()
+        self._ahead: dict[str, _Asked] = {}
+        self._thread = ThreadPoolExecutor(1, "ahead")
         self._is_led = False
 
     def vector(self, text: str) -> Vectors:
         """The vector of a question; raises what embedding it raises."""
         if len(text) > LONGEST:
             return self._one(text)
-        asked = _Asked(text)
         with self._lock:
-            self._waiting.append(asked)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            leads = asked.leads.result()
-        if leads:
+            asked = self._ahead.get(text) or _Asked(text)
+            waits, leads = not asked.is_taken, False
+            if waits:
+                asked.is_taken = True
+                self._waiting.append(asked)
+                leads, self._is_led = not self._is_led, True
+        if leads or (waits and asked.leads.result()):
             self._embed()
         return asked.vector.result()
 
-    def _embed(self) -> None:
-        """The batch of those that wait, the caller's question first among them."""
+    @contextmanager
+    def ahead(self, text: str) -> Generator[None]:
+        """Says that somebody is going to ask for a vector: until this ends it may be embedded with those of others."""
+        if len(text) > LONGEST:
+            yield
+            return
+        asked = _Asked(text)
         with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+            is_first = self._ahead.setdefault(text, asked) is asked
+            self._go_ahead()
         try:
-            self._answer(batch)
+            yield
+        finally:
+            if is_first:
+                with self._lock:
+                    del self._ahead[text]
+
+    def _go_ahead(self) -> None:
+        """Has a batch of questions embedded that nobody waits for yet, if there are many. Under the lock."""
+        if not self._is_led and sum(not asked.is_taken for asked in self._ahead.values()) >= AHEAD:
+            self._is_led = True
+            self._thread.submit(self._embed)
+
+    def _batch(self) -> "list[_Asked]":
+        """Those that somebody waits for, and as many others as there is room for. Under the lock."""
+        batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        others = (asked for asked in self._ahead.values() if not asked.is_taken)
+        batch += list(islice(others, TOGETHER - len(batch)))
+        for asked in batch:
+            asked.is_taken = True
+        return batch
+
+    def _embed(self) -> None:
+        """The next batch; if its caller waits for a question, that is the first of it."""
+        with self._lock:
+            batch = self._batch()
+        try:
+            if batch:
+                self._answer(batch)
         finally:
             with self._lock:
                 self._is_led = bool(self._waiting)
                 successor = self._waiting[0] if self._waiting else None
+                self._go_ahead()
             if successor:
                 successor.leads.set_result(True)
-        for asked in batch[1:]:
-            asked.leads.set_result(False)
+        for asked in batch:
+            if not asked.leads.done():
+                asked.leads.set_result(False)
 
     def _answer(self, batch: "Sequence[_Asked]") -> None:
         try:
@@ -74,9 +117,13 @@ class Together:
 
 
 class _Asked:
-    """A question that waits. `leads`: whether its thread is to embed the next batch, or is served by another one."""
+    """A question. `leads`: whether the thread that waits for it is to embed the next batch, or is served by another one.
+
+    `is_taken`: it is in a batch, or a thread waits for it.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.is_taken = False
         self.leads: Future[bool] = Future()
         self.vector: Future[Vectors] = Future()

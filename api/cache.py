@@ -28,6 +28,11 @@ class RememberedVectors:
         self._known: LRUCache[bytes, Vectors] = LRUCache(most)
         self._lock = Lock()
 
+    def knows(self, text: str) -> bool:
+        """Whether it remembers the vector of a question."""
+        with self._lock:
+            return _digest(text) in self._known
+
     def vector(self, text: str) -> Vectors:
         """The vector of a question."""
         key = _digest(text)

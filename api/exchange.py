@@ -39,6 +39,11 @@ class Body:
         """Whether the client has gone."""
         return bool(self._rest and self._rest.done() and not self._rest.cancelled() and self._rest.result()["type"] == "http.disconnect")
 
+    @property
+    def so_far(self) -> bytes:
+        """What was read of it."""
+        return b"".join(cast(bytes, message.get("body", b"")) for message in self._read)
+
     async def read(self, deadline: float) -> None:
         """Reads it, or as much as is taken at most; raises `Refused` when it is not there by the deadline."""
         size = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
 
+from api.ahead import Ahead
 from api.cache import Replies
 from api.models import Models
 from api.rerankers import RerankerInBackground
@@ -42,6 +43,7 @@ class Platform:
     serving: Serving = field(init=False)
     replies: Replies = field(init=False)
     reranker: RerankerInBackground = field(init=False)
+    ahead: Ahead = field(default_factory=Ahead)
     _waiters: int = 0
     _stopping: Event = field(default_factory=Event)
     _follower: Thread | None = None

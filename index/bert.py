@@ -2,14 +2,17 @@
 
 The forward of transformers spends a third of a CPU's time beside its matrix products: three projections in place of one, the
 weights laid out anew for each product, a slow attention for short texts, activations and sums in passes of their own.
+
+What is written here stays within what TorchScript understands, and runs as one program that holds no lock of the interpreter: the
+120 operations of a short question would otherwise each wait for whatever other thread of the process runs Python at the moment.
 """
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from index.model_folder import BertShape
@@ -18,31 +21,16 @@ from index.model_folder import BertShape
 ROWS_EXPECTED = 1024
 
 
-class Linear(Protocol):
-    """A linear layer together with what follows it in a BERT."""
-
-    def plain(self, x: Tensor) -> Tensor:
-        """The product and the bias."""
-        ...
-
-    def gelu(self, x: Tensor) -> Tensor:
-        """The same, through GELU."""
-        ...
-
-    def add(self, x: Tensor, residual: Tensor) -> Tensor:
-        """The same, with the residual added."""
-        ...
-
-
-class PlainLinear:
-    """By torch's public functions."""
+class PlainLinear(nn.Module):
+    """A linear layer together with what follows it in a BERT, by torch's public functions."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._weight, self._bias = weight, bias
+        super().__init__()
+        self.weight, self.bias = nn.Buffer(weight), nn.Buffer(bias)
 
     def plain(self, x: Tensor) -> Tensor:
         """The product and the bias."""
-        return functional.linear(x, self._weight, self._bias)
+        return functional.linear(x, self.weight, self.bias)
 
     def gelu(self, x: Tensor) -> Tensor:
         """The same, through GELU."""
@@ -53,128 +41,169 @@ class PlainLinear:
         return self.plain(x).add_(residual)
 
 
-class PackedLinear:
+class PackedLinear(nn.Module):
     """By the oneDNN operations that torch's compiler emits: weights packed once, activation and residual in the same pass.
 
     They aren't public and may be missing or change; whoever uses them checks the vectors and has another kernel at hand.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        packing = torch.ops.mkldnn
-        self._pointwise, self._bias = packing._linear_pointwise, bias  # noqa: SLF001 - the operation's registered name
-        self._binary = self._pointwise.binary
-        self._weight = packing._reorder_linear_weight(weight, ROWS_EXPECTED)  # noqa: SLF001 - the operation's registered name
+        super().__init__()
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_EXPECTED)  # noqa: SLF001 - the operation's registered name
+        self.weight, self.bias = nn.Buffer(packed), nn.Buffer(bias)
 
     def plain(self, x: Tensor) -> Tensor:
         """The product and the bias."""
-        return self._pointwise(x, self._weight, self._bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")  # noqa: SLF001 - as above
 
     def gelu(self, x: Tensor) -> Tensor:
         """The same, through GELU."""
-        return self._pointwise(x, self._weight, self._bias, "gelu", [], "none")
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu", [], "none")  # noqa: SLF001 - as above
 
     def add(self, x: Tensor, residual: Tensor) -> Tensor:
         """The same, with the residual added."""
-        return self._binary(x, residual, self._weight, self._bias, "add")
+        return torch.ops.mkldnn._linear_pointwise(x, residual, self.weight, self.bias, "add")  # noqa: SLF001 - as above
 
 
-@dataclass(frozen=True, slots=True)
-class Norm:
+Linear = PlainLinear | PackedLinear
+
+
+class Norm(nn.Module):
     """Layer normalisation."""
 
-    weight: Tensor
-    bias: Tensor
-    eps: float
+    def __init__(self, weight: Tensor, bias: Tensor, eps: float) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Buffer(weight), nn.Buffer(bias)
+        self.eps = eps
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """The rows, normalised."""
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(nn.Module):
     """One encoder layer. `qkv` gives queries (scaled already), keys and values at once."""
 
-    qkv: Linear
-    out: Linear
-    out_norm: Norm
-    up: Linear
-    down: Linear
-    down_norm: Norm
+    def __init__(self, heads: int, qkv: Linear, out: Linear, out_norm: Norm, up: Linear, down: Linear, down_norm: Norm) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out, self.out_norm = qkv, out, out_norm
+        self.up, self.down, self.down_norm = up, down, down_norm
 
-    def __call__(self, x: Tensor, texts: int, heads: int, mask: Tensor | None) -> Tensor:
-        """Tokens in and out of shape (texts * tokens, hidden)."""
-        x = self.out_norm(self.out.add(self._attended(x, texts, heads, mask), x))
+    def forward(self, x: Tensor, texts: int, mask: Tensor | None, places: Tensor | None, rows: Tensor | None) -> Tensor:
+        """Tokens in and out of shape (texts * tokens, hidden), or `rows` of them (`Bert.forward`)."""
+        qkv = self.qkv.plain(x)
+        attended = self.attended(qkv if rows is None else qkv.index_select(0, rows), texts, mask)
+        x = self.out_norm(self.out.add(attended if places is None else attended.index_select(0, places), x))
         return self.down_norm(self.down.add(self.up.gelu(x), x))
 
-    def _attended(self, x: Tensor, texts: int, heads: int, mask: Tensor | None) -> Tensor:
-        tokens, hidden = len(x) // texts, x.shape[1]
-        qkv = self.qkv.plain(x).view(texts, tokens, 3, heads, hidden // heads).permute(2, 0, 3, 1, 4).contiguous()
-        query, key, value = qkv.view(3, texts * heads, tokens, hidden // heads).unbind(0)
+    def attended(self, qkv: Tensor, texts: int, mask: Tensor | None) -> Tensor:
+        """Each token as a mean of the values of its text; of shape (texts * tokens, hidden)."""
+        tokens, hidden = qkv.shape[0] // texts, qkv.shape[1] // 3
+        width = hidden // self.heads
+        qkv = qkv.view(texts, tokens, 3, self.heads, width).permute(2, 0, 3, 1, 4).contiguous()
+        query, key, value = qkv.view(3, texts * self.heads, tokens, width).unbind(0)
         keys = key.transpose(1, 2)
         scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask, query, keys)
         # For short texts two plain products beat torch's flash attention on a CPU: 2.5 against 4.3 ms for 8 of 128 tokens.
         attended = torch.bmm(torch.softmax(scores, dim=-1), value)
-        return attended.view(texts, heads, tokens, hidden // heads).transpose(1, 2).reshape(texts * tokens, hidden)
+        return attended.view(texts, self.heads, tokens, width).transpose(1, 2).reshape(texts * tokens, hidden)
 
 
-class Bert:
+class Bert(nn.Module):
     """An encoder from its weights, named as transformers names them, in one precision."""
 
     def __init__(self, shape: BertShape, weights: Mapping[str, Tensor], precision: torch.dtype, *, packed: bool) -> None:
-        self.shape = shape
-        self._weights, self._precision = weights, precision
-        self._linear = PackedLinear if packed else PlainLinear
-        self._words = self._get("embeddings.word_embeddings.weight")
+        super().__init__()
+        self.heads, self.hidden, self.first_position = shape.heads, shape.hidden, shape.first_position
+        self.takes_first = shape.pooling == "cls"
+        given = _Weights(weights, precision, PackedLinear if packed else PlainLinear, shape)
+        self.words = nn.Buffer(given.tensor("embeddings.word_embeddings.weight"))
         # Each text is one segment: the embedding of segment 0 goes with all positions.
         segment = weights["embeddings.token_type_embeddings.weight"][0]
-        self._positions = (weights["embeddings.position_embeddings.weight"] + segment).to(precision)
-        self._norm = self._norm_of("embeddings.LayerNorm")
-        self._layers = [self._layer(f"encoder.layer.{number}.") for number in range(shape.layers)]
-        del self._weights
+        self.positions = nn.Buffer((weights["embeddings.position_embeddings.weight"] + segment).to(precision))
+        self.norm = given.norm("embeddings.LayerNorm")
+        self.layers = nn.ModuleList([given.layer(f"encoder.layer.{number}.") for number in range(shape.layers)])
 
-    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Unit vectors, float32, of shape (texts, hidden), of padded token ids and the number of tokens of each text."""
+    def forward(self, ids: Tensor, lengths: Tensor, most: int) -> Tensor:
+        """Unit vectors, float32, of shape (texts, hidden).
+
+        Where there is much padding it takes part in the attention alone: all else works on the tokens of all texts in a row.
+
+        Args:
+            ids: token ids, padded, of shape (texts, tokens).
+            lengths: how many tokens each text has.
+            most: rows to be computed, at least as many as there are tokens; if there are fewer than texts * tokens, without padding.
+        """
         texts, tokens = ids.shape
-        first = self.shape.first_position
-        x = functional.embedding(ids, self._words) + self._positions[first : first + tokens]
-        x = self._norm(x).view(texts * tokens, self.shape.hidden)
         real = torch.arange(tokens) < lengths[:, None]
-        mask = None if bool(real.all()) else self._mask(real)
-        for layer in self._layers:
-            x = layer(x, texts, self.shape.heads, mask)
-        return functional.normalize(self._pooled(x.view(texts, tokens, self.shape.hidden).float(), real), dim=1)
+        places: Tensor | None = None
+        rows: Tensor | None = None
+        x = functional.embedding(ids, self.words) + self.positions[self.first_position : self.first_position + tokens]
+        x = self.norm(x).view(texts * tokens, self.hidden)
+        if most < texts * tokens:
+            found = real.flatten().nonzero().flatten()
+            places, rows = torch.zeros(most, dtype=torch.int64), torch.zeros(texts * tokens, dtype=torch.int64)
+            places[: found.shape[0]] = found
+            rows[found] = torch.arange(found.shape[0])
+            x = x.index_select(0, places)
+        mask = None if bool(real.all()) else self.mask(real)
+        for layer in self.layers:
+            x = layer(x, texts, mask, places, rows)
+        if rows is not None:
+            x = x.index_select(0, rows)
+        return functional.normalize(self.pooled(x.view(texts, tokens, self.hidden).float(), real), dim=1)
 
-    def _mask(self, real: Tensor) -> Tensor:
+    def mask(self, real: Tensor) -> Tensor:
         """What is added to the scores: minus infinity for padding; of shape (texts * heads, 1, tokens)."""
-        blocked = torch.zeros(real.shape, dtype=self._precision).masked_fill_(~real, float("-inf"))
-        return blocked.repeat_interleave(self.shape.heads, dim=0)[:, None, :]
+        blocked = torch.zeros(real.shape, dtype=self.words.dtype).masked_fill_(~real, float("-inf"))
+        return blocked.repeat_interleave(self.heads, dim=0)[:, None, :]
 
-    def _pooled(self, x: Tensor, real: Tensor) -> Tensor:
-        return x[:, 0] if self.shape.pooling == "cls" else (x * real[..., None]).sum(dim=1)
+    def pooled(self, x: Tensor, real: Tensor) -> Tensor:
+        """One row of each text's."""
+        return x[:, 0] if self.takes_first else (x * real[..., None]).sum(dim=1)
 
-    def _layer(self, name: str) -> Layer:
-        scale = (self.shape.hidden // self.shape.heads) ** -0.5
-        parts = {
-            part: [self._weights[f"{name}attention.self.{part}.{kind}"] for kind in ("weight", "bias")]
-            for part in ("query", "key", "value")
-        }
-        parts["query"] = [scale * tensor for tensor in parts["query"]]
-        weight, bias = (torch.cat([parts[part][kind] for part in ("query", "key", "value")]) for kind in (0, 1))
+
+class _Weights:
+    """The weights of a model by their names, made into parts."""
+
+    def __init__(self, weights: Mapping[str, Tensor], precision: torch.dtype, linear: type[Linear], shape: BertShape) -> None:
+        self._weights, self._precision, self._linear, self._shape = weights, precision, linear, shape
+
+    def tensor(self, name: str) -> Tensor:
+        return self._weights[name].to(self._precision).contiguous()
+
+    def norm(self, name: str) -> Norm:
+        return Norm(self.tensor(f"{name}.weight"), self.tensor(f"{name}.bias"), self._shape.norm_eps)
+
+    def layer(self, name: str) -> Layer:
         return Layer(
-            qkv=self._linear(weight.to(self._precision), bias.to(self._precision)),
+            self._shape.heads,
+            qkv=self._qkv(f"{name}attention.self"),
             out=self._linear_of(f"{name}attention.output.dense"),
-            out_norm=self._norm_of(f"{name}attention.output.LayerNorm"),
+            out_norm=self.norm(f"{name}attention.output.LayerNorm"),
             up=self._linear_of(f"{name}intermediate.dense"),
             down=self._linear_of(f"{name}output.dense"),
-            down_norm=self._norm_of(f"{name}output.LayerNorm"),
+            down_norm=self.norm(f"{name}output.LayerNorm"),
         )
 
+    def _qkv(self, name: str) -> Linear:
+        scale = (self._shape.hidden // self._shape.heads) ** -0.5
+        parts = {part: [self._weights[f"{name}.{part}.{kind}"] for kind in ("weight", "bias")] for part in ("query", "key", "value")}
+        parts["query"] = [scale * tensor for tensor in parts["query"]]
+        weight, bias = (torch.cat([parts[part][kind] for part in ("query", "key", "value")]) for kind in (0, 1))
+        return self._linear(weight.to(self._precision), bias.to(self._precision))
+
     def _linear_of(self, name: str) -> Linear:
-        return self._linear(self._get(f"{name}.weight"), self._get(f"{name}.bias"))
+        return self._linear(self.tensor(f"{name}.weight"), self.tensor(f"{name}.bias"))
 
-    def _norm_of(self, name: str) -> Norm:
-        return Norm(self._get(f"{name}.weight"), self._get(f"{name}.bias"), self.shape.norm_eps)
 
-    def _get(self, name: str) -> Tensor:
-        return self._weights[name].to(self._precision).contiguous()
+def scripted(bert: Bert) -> nn.Module:
+    """The same as a TorchScript program; raises `RuntimeError` where this torch or this Python can't make one."""
+    with warnings.catch_warnings():
+        # Deprecated, and still torch's only way to run a model without the interpreter that needs no compiler on the machine.
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        try:
+            return cast(nn.Module, torch.jit.script(bert))
+        except OSError as error:  # it reads the source
+            raise RuntimeError(f"TorchScript can't read {__name__}: {error}") from error

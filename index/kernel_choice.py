@@ -22,7 +22,7 @@ SAME_VECTORS = 0.999
 HOPELESS = 4.0
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "tokenizers")
 # Raise it when kernels change: choices of before are then forgotten.
-VERSION = 1
+VERSION = 2
 SENTENCES = (
     "Apples are harvested in October.",
     "How do I roll back to an earlier version of the index?",
@@ -124,7 +124,7 @@ class Choices:
 
 def machine_key(model: str, threads: int, gpu: str) -> str:
     """Names what a choice holds for: the files of the model, the processor or GPU, the libraries."""
-    libraries = " ".join(f"{library}=={version(library)}" for library in LIBRARIES)
+    libraries = " ".join([f"python=={platform.python_version()}", *(f"{library}=={version(library)}" for library in LIBRARIES)])
     return f"{model} | {gpu or processor()} x{threads} | {libraries} | {VERSION}"
 
 

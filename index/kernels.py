@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import normalize
 
-from index.bert import Bert
+from index.bert import Bert, scripted
 from index.model_folder import BertShape
 from index.token_batches import TokenBatch
 from index.vectors import Vectors
@@ -41,12 +41,12 @@ class Kernel(Protocol):
 class BertKernel:
     """A BERT-like encoder without the transformers library, on the CPU."""
 
-    bert: Bert
+    bert: torch.nn.Module
 
     def __call__(self, batch: TokenBatch) -> Vectors:
         """Unit vectors of shape (texts, dimensions)."""
         with torch.inference_mode():
-            vectors: Vectors = self.bert(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)).numpy()
+            vectors: Vectors = self.bert(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths), batch.rows).numpy()
         return vectors
 
 
@@ -73,7 +73,7 @@ def bert_kernel(name: str, shape: BertShape, folder: Path) -> BertKernel:
     """The kernel of that name from the weights in a model's folder."""
     precision, packed = BERT_KERNELS[name]
     weights = {key.removeprefix("bert.").removeprefix("roberta."): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
-    return BertKernel(Bert(shape, weights, precision, packed=packed))
+    return BertKernel(scripted(Bert(shape, weights, precision, packed=packed)))
 
 
 Makers = Mapping[str, Callable[[], Kernel]]

@@ -16,6 +16,8 @@ STEPS = (8, 16)
 SHORT = 64
 # A short text by itself is a question, and somebody waits for it.
 STEP_ALONE = 4
+# Leaving out padding costs copies: below this share of a batch they are worth it.
+WORTH_IT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,34 @@ class TokenBatch:
     Attributes:
         places: where each text stands in the list that was given.
         ids: the tokens, of shape (texts, tokens of the longest and a few), padded at the end.
-        lengths: how many tokens of each row are its text's.
+        lengths: how many tokens of each row are its text's. There may be more rows than texts, to fill up.
     """
 
     places: Places
     ids: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """How many tokens are worth computing: all, or about as many as are no padding where that saves much."""
+        real = filled(int(self.lengths.sum()))
+        return real if real < WORTH_IT * self.ids.size else self.ids.size
+
+
+def together(tokens: Sequence[Sequence[int]], pad: int, most: int) -> TokenBatch:
+    """A few short texts as one batch, however much of it is padding; arguments as those of `token_batches`."""
+    lengths = np.ones(filled(len(tokens)), dtype=np.int64)
+    lengths[: len(tokens)] = [len(row) for row in tokens]
+    ids = np.full((len(lengths), padded(int(lengths.max()), most)), pad, dtype=np.int64)
+    for row, text in zip(ids, tokens, strict=False):
+        row[: len(text)] = text
+    return TokenBatch(np.arange(len(tokens)), ids, lengths)
+
+
+def filled(count: int) -> int:
+    """The next number with no more than three binary digits before its zeros: of those there are few, and none is far."""
+    step = 1 << max(0, count.bit_length() - 3)
+    return -(-count // step) * step
 
 
 def token_batches(tokens: Sequence[Sequence[int]], budget: int, pad: int, most: int, first: int = 0) -> Iterator[TokenBatch]:

@@ -10,12 +10,14 @@ from tokenizers import Tokenizer
 
 from index.ahead import computed_ahead
 from index.kernels import Kernel
-from index.token_batches import TokenBatch, token_batches
+from index.token_batches import SHORT, TokenBatch, together, token_batches
 from index.vectors import Places, Vectors
 
 # Weights of an encoder that come through the caches in a few milliseconds.
 SMALL_MODEL = 30_000_000
 SMALLEST_BUDGET = 192
+# Short texts that go together through the model, in the thread that asks: questions that come at the same time.
+FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class TokenLoop:
 
     def stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
         """Vectors with the places of their texts, batch by batch; memory does not grow with the number of texts."""
+        if 1 < len(texts) <= FEW and max(map(len, tokens := self._tokens.tokens(texts))) <= SHORT:
+            batch = together(tokens, self._tokens.pad, self._tokens.most)
+            yield batch.places, self._kernel(batch)[: len(texts)]
+            return
         for batch, vectors in computed_ahead(self._passages, self._kernel, self._batches(texts), self._pace.workers):
             yield batch.places, vectors
 

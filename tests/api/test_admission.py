@@ -11,10 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from api import deadlines
 from api.admission import Admission
+from api.ahead import Ahead
+from api.asking import Asking
 from api.keys import Keys
 from api.limits import RateLimits
 from api.pools import pools
 from index.serving import Serving
+from tests.fakes import HashingEmbedder
 
 
 class Caller:
@@ -24,7 +27,8 @@ class Caller:
         self.keys = Keys(home / "keys.json")
         self.pools = pools(serving, 1)
         limits = RateLimits(serving.requests_per_minute)
-        self.app = Admission(app, self.pools, limits, self.keys, CollectorRegistry())
+        self.ahead = Ahead()
+        self.app = Admission(app, self.pools, limits, self.keys, CollectorRegistry(), self.ahead)
 
     async def ask(self, path="/v1/search", *, gone: asyncio.Event | None = None, body=(b"{}",), **headers: str) -> tuple[int, dict, Any]:
         sent: list[Any] = []
@@ -58,7 +62,7 @@ class Slow:
     async def __call__(self, scope, receive, send):
         self.begun += 1
         self.left = deadlines.remaining()
-        assert (await receive())["body"] == b"{}"
+        assert json.loads((await receive())["body"]) is not None
         await self.go.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
@@ -163,6 +167,27 @@ def test_a_body_that_comes_slowly_takes_nobodys_place(tmp_path):
         asked.cancel()
 
     asyncio.run(crawl())
+
+
+def test_the_question_of_a_search_that_waits_may_be_embedded_if_its_key_is_one(tmp_path):
+    async def wait():
+        slow, model = Slow(), Asking(HashingEmbedder(), Serving(), here=True)
+        caller = Caller(slow, Serving(search_threads=1), tmp_path)
+        caller.ahead.uses(model)
+        key = f"Bearer {caller.keys.create('reader')[1]}"
+        questions = [("first", key), ("known", key), ("unknown", "Bearer of no key")]
+        asked = [
+            asyncio.create_task(caller.ask(body=(b'{"query": "%s"}' % text.encode(),), authorization=secret)) for text, secret in questions
+        ]
+        await asyncio.sleep(0.01)
+        assert slow.begun == 1
+        assert model._together
+        assert list(model._together._ahead) == ["known"]
+        slow.go.set()
+        assert [(await each)[0] for each in asked] == [200] * 3
+        assert not model._together._ahead
+
+    asyncio.run(wait())
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf"])

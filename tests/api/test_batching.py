@@ -1,12 +1,13 @@
 """Questions that are asked at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Event
 
 import numpy as np
 import pytest
 
-from api.batching import LONGEST, Together
+from api.batching import AHEAD, LONGEST, Together
 from tests.fakes import HashingEmbedder
 
 
@@ -85,3 +86,61 @@ def test_a_long_question_makes_nobody_wait():
     model.go.set()
     Together(model.one, model.many).vector("x" * (LONGEST + 1))
     assert model.batches == [1]
+
+
+def test_what_is_known_ahead_fills_up_the_batch_and_waits_no_more():
+    model = Counting()
+    together = Together(model.one, model.many)
+    with ExitStack() as known, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(together.vector, "first")
+        model.begun.wait(5)
+        for number in range(3):
+            known.enter_context(together.ahead(f"later {number}"))
+        second = pool.submit(together.vector, "second")
+        while not together._waiting:
+            pass
+        model.go.set()
+        for asked in (first, second):
+            asked.result()
+        later = [together.vector(f"later {number}") for number in range(3)]
+    assert model.batches == [1, 4]
+    for number, vector in enumerate(later):
+        assert float(vector @ model.embedder.embed_query(f"later {number}")) >= 0.9999
+
+
+def test_many_that_are_known_ahead_are_embedded_before_anybody_asks():
+    model = Counting()
+    model.go.set()
+    together = Together(model.one, model.many)
+    with ExitStack() as known:
+        for number in range(AHEAD):
+            assert model.batches == []
+            known.enter_context(together.ahead(f"question {number}"))
+        assert model.begun.wait(5)
+        found = [together.vector(f"question {number}") for number in range(AHEAD)]
+    assert model.batches == [AHEAD]
+    assert len(found) == AHEAD
+
+
+def test_a_question_that_goes_away_is_not_embedded_and_leaves_nothing():
+    model = Counting()
+    model.go.set()
+    together = Together(model.one, model.many)
+    with together.ahead("gone"), together.ahead("gone"), together.ahead("x" * (LONGEST + 1)):
+        pass
+    together.vector("asked")
+    assert model.batches == [1]
+    assert not together._ahead
+
+
+def test_an_error_ahead_goes_to_who_asks():
+    model = Counting()
+    model.go.set()
+    together = Together(model.one, model.many)
+    texts = ["bad", *(f"question {number}" for number in range(AHEAD - 1))]
+    with ExitStack() as known:
+        for text in texts:
+            known.enter_context(together.ahead(text))
+        assert len(together.vector(texts[1])) == model.embedder.dimensions
+        with pytest.raises(ValueError, match="bad"):
+            together.vector("bad")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.token_batches import padded, token_batches
+from index.token_batches import filled, padded, together, token_batches
 
 
 def test_texts_of_the_same_length_go_together_the_longest_first():
@@ -54,3 +54,21 @@ def test_whatever_is_embedded_the_batches_have_few_shapes():
         texts = [[1] * (1 + (place * 37 + count * 11) % 200) for place in range(count)]
         shapes |= {batch.ids.shape for batch in token_batches(texts, budget=1024, pad=0, most=256)}
     assert len(shapes) < 100
+
+
+def test_a_few_questions_are_one_batch_filled_up_to_one_of_few_shapes():
+    batch = together([[1, 1, 1], [2] * 9, *[[3]] * 7], pad=0, most=256)
+    assert batch.ids.shape == (10, 16)
+    assert batch.places.tolist() == list(range(9))
+    assert batch.lengths.tolist() == [3, 9, 1, 1, 1, 1, 1, 1, 1, 1]
+    assert batch.rows == 20  # of 160; 20 are no padding
+
+
+def test_padding_is_computed_where_there_is_little_of_it():
+    (batch,) = token_batches([[1] * 16, [2] * 15], budget=64, pad=0, most=256)
+    assert batch.rows == batch.ids.size == 32
+
+
+@pytest.mark.parametrize(("count", "most"), [(0, 0), (7, 7), (9, 10), (17, 20), (316, 320), (321, 384)])
+def test_numbers_are_filled_up_to_few_and_near_ones(count: int, most: int):
+    assert filled(count) == most
