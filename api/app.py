@@ -120,7 +120,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
     registry.register(monitor)
     count_traffic(platform.traffic, counted)
     platform.also_look(monitor.look)
-    threads = pools(platform.serving, os.cpu_count() or 1)
+    threads = pools(platform.serving, os.cpu_count() or 1, model_here=not platform.settings.embedder_url)
 
     @asynccontextmanager
     async def follow(_: Litestar) -> AsyncIterator[None]:

@@ -157,11 +157,13 @@ def work_in(pool: Pool) -> None:
     _POOL.set(pool)
 
 
-def pools(serving: Serving, cores: int) -> Pools:
-    """Those of a process."""
+def pools(serving: Serving, cores: int, *, model_here: bool = True) -> Pools:
+    """Those of a process. Searches that wait for a model at a service leave the cores to others."""
+    # Questions are embedded ahead of their searches: more threads than cores would only take turns with them.
+    searches = max(3, cores + 1) if model_here else max(4, 2 * cores)
     return Pools(
         [
-            Pool("search", serving.search_threads or max(4, 2 * cores), serving.search_queue, serving.search_seconds),
+            Pool("search", serving.search_threads or searches, serving.search_queue, serving.search_seconds),
             Pool("answers", max(1, serving.answer_threads), serving.answer_queue, serving.answer_seconds),
             # Some wait long for what they wrote to be searchable, without a thread.
             Pool("other", max(1, serving.other_requests), 0, float("inf"), OTHER_THREADS),

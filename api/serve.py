@@ -30,6 +30,8 @@ from index.settings import Settings
 from index.store import open_store
 
 STOP_WITHIN_S = 4
+# Longer than the clients of Python's httpx keep a connection that they don't use (5 s): who closes it first fails no request of the other.
+KEEPS_UNUSED_S = 7
 
 
 def main() -> int:
@@ -73,6 +75,7 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         http=PatientProtocol,
+        timeout_keep_alive=KEEPS_UNUSED_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 
 LOST = 0
 GIVES_UP_S = 60.0
+# A service closes what nobody uses, and may just be at it.
+UNUSED_S = 4.0
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Idle = list[tuple[Connection, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,12 @@ async def _clients(target: Target, clients: int, requests: int, *, bodies: bool 
     replies, numbers = Replies(), iter(range(requests))
 
     async def client() -> None:
-        connections: list[Connection] = []
+        connections: Idle = []
         for number in numbers:
             body = await _ask(target, number, connections, replies)
             if bodies:
                 replies.bodies.append(body)
-        for _, writer in connections:
+        for (_, writer), _ in connections:
             writer.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
@@ -100,7 +103,7 @@ async def _clients(target: Target, clients: int, requests: int, *, bodies: bool 
 
 
 async def _rate(target: Target, per_s: float, seconds: float) -> Replies:
-    replies, idle, asked = Replies(), list[Connection](), set[asyncio.Task[bytes]]()
+    replies, idle, asked = Replies(), Idle(), set[asyncio.Task[bytes]]()
     began = perf_counter()
     for number in count():
         due = began + number / per_s
@@ -112,12 +115,12 @@ async def _rate(target: Target, per_s: float, seconds: float) -> Replies:
         asked.add(task)
         task.add_done_callback(asked.discard)
     await asyncio.gather(*asked)
-    for _, writer in idle:
+    for (_, writer), _ in idle:
         writer.close()
     return replies
 
 
-async def _ask(target: Target, number: int, idle: list[Connection], replies: Replies) -> bytes:
+async def _ask(target: Target, number: int, idle: Idle, replies: Replies) -> bytes:
     """One question on an idle connection, or a new one, which is idle afterwards."""
     began, status, body = perf_counter(), LOST, b""
     try:
@@ -127,7 +130,7 @@ async def _ask(target: Target, number: int, idle: list[Connection], replies: Rep
             writer.write(target.request(number))
             status, body, stays = await _reply(reader)
             if stays:
-                idle.append((reader, writer))
+                idle.append(((reader, writer), perf_counter()))
             else:
                 writer.close()
     except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
@@ -138,11 +141,11 @@ async def _ask(target: Target, number: int, idle: list[Connection], replies: Rep
     return body
 
 
-def _pick(idle: list[Connection]) -> Connection | None:
-    """One that the service has not closed meanwhile: it need not keep those for ever that nobody uses."""
+def _pick(idle: Idle) -> Connection | None:
+    """One that was used a moment ago."""
     while idle:
-        reader, writer = idle.pop()
-        if not reader.at_eof():
+        (reader, writer), since = idle.pop()
+        if perf_counter() - since < UNUSED_S and not reader.at_eof():
             return reader, writer
         writer.close()
     return None

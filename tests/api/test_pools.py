@@ -106,3 +106,10 @@ def test_paths_have_their_pools():
     made = pools(Serving(), cores=2)
     kinds = [made.of(path).name for path in ("/v1/search", "/v1/answers/1/replay", "/v1/chat/completions", "/health/ready", "/v1/keys")]
     assert kinds == ["search", "answers", "answers", "health", "other"]
+
+
+@pytest.mark.parametrize(("cores", "here", "at_a_service"), [(1, 3, 4), (2, 3, 4), (16, 17, 32)])
+def test_searches_that_wait_for_a_model_elsewhere_leave_room_for_others(cores: int, here: int, at_a_service: int):
+    assert pools(Serving(), cores).by_name["search"].slots == here
+    assert pools(Serving(), cores, model_here=False).by_name["search"].slots == at_a_service
+    assert pools(Serving(search_threads=7), cores).by_name["search"].slots == 7
