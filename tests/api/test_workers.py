@@ -13,6 +13,11 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
+from api.app import served
+from api.serve import config
+from api.worker_server import RETIRES_WITHIN_S
+from index.settings import Settings
+
 WORKER = Path(__file__).with_name("tiny_worker.py")
 ROOT = WORKER.parents[2]
 MASTER = """
@@ -205,3 +210,9 @@ def test_what_a_killed_worker_had_in_hand_is_told_no_more(counting):
         thread.join()
     until(lambda: len(counting.workers) == 2 and is_up(counting.url))
     assert counted(counting.url)["tiny_in_hand"] == 0
+
+
+def test_a_connection_that_nobody_uses_is_kept_longer_than_clients_keep_it_and_shorter_than_a_worker_waits():
+    clients_s = httpx.Limits().keepalive_expiry
+    assert clients_s
+    assert clients_s < config(served, Settings()).timeout_keep_alive < RETIRES_WITHIN_S
