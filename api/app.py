@@ -41,6 +41,7 @@ from api.edge import Bounds, cors, edge
 from api.freshness import Freshness
 from api.keys import Keys
 from api.limits import RateLimits
+from api.openapi_problems import with_problems
 from api.parts_health import PrefectProbe
 from api.platform import Platform
 from api.pools import pools
@@ -133,7 +134,7 @@ def create_app(platform: Platform, keys: Keys, runs: Runs) -> Litestar:
             platform.stop()
 
     app = Litestar(
-        route_handlers=[*HANDLERS, openapi.assets()],
+        route_handlers=[*map(with_problems, HANDLERS), openapi.assets()],
         dependencies={
             "platform": Provide(lambda: platform, sync_to_thread=False),
             "keys": Provide(lambda: keys, sync_to_thread=False),

@@ -23,7 +23,7 @@ def requires(role: Role) -> Callable[[Connection, BaseRouteHandler], None]:
     def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         key = authenticate(connection)
         if not key.may(role):
-            raise PermissionDeniedException(f"this needs a {role} key; yours is a {key.role} key")
+            raise PermissionDeniedException(f"this needs a key of the role {role}; yours has the role {key.role}")
         access.check(key, operation_of(handler))
         connection.scope["auth"] = key
 

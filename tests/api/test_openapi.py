@@ -73,3 +73,33 @@ def test_each_thing_that_a_search_takes_has_an_example_that_the_api_takes(api, d
     assert taken >= {"filter", "cursor", "neighbours", "one_per_document", "rerank", "explain", "min_release"}
     for name in ("plain", "one_hit_per_document_with_neighbours", "read_your_writes", "explained"):
         assert api.post("/v1/search", examples[name]["value"]).status == 200
+
+
+def test_each_refusal_is_described_as_it_is(described):
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            refusals = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
+            assert {"400", "429", "503"} <= set(refusals), (method, path)
+            for status, reply in refusals.items():
+                assert list(reply["content"]) == ["application/problem+json"], (method, path, status)
+            assert ("401" in refusals) == (not path.startswith("/health")), (method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "body", "key"),
+    [
+        ("post", "/v1/search", 400, {"query": " "}, "reader"),
+        ("post", "/v1/search", 401, {"query": "copper"}, None),
+        ("post", "/v1/rollback", 403, {}, "reader"),
+        ("get", "/v1/releases/{number}", 404, None, "reader"),
+        ("post", "/v1/chat/completions", 400, {"model": "groundwork", "messages": []}, "reader"),
+        ("get", "/v1/models/{identifier}", 404, None, "reader"),
+    ],
+)
+def test_a_refusal_is_what_the_document_says(api, described, method, path, status, body, key):
+    reply = api.call(method.upper(), path.replace("{number}", "999999").replace("{identifier}", "none"), body, key=key and api.key(key))
+    assert reply.status == status
+    said = described["paths"][path][method]["responses"][str(status)]["content"][reply.headers["content-type"]]
+    schema = described["components"]["schemas"][said["schema"]["$ref"].rsplit("/", 1)[1]]
+    assert set(schema["required"]) <= set(reply.json) <= set(schema["properties"])
+    assert set(next(iter(said["examples"].values()))["value"]) == set(reply.json)
