@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar.config.cors import CORSConfig
@@ -98,7 +99,20 @@ class Edge:
         size = sum(len(name) + len(value) for name, value in headers)
         if size > self._bounds.header_bytes:
             return 431, f"the headers have {size} bytes; at most {self._bounds.header_bytes} are taken"
+        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+        if not all(map(is_host, hosts)):
+            return 400, "the header Host is no host and port"
         return None
+
+
+def is_host(text: str) -> bool:
+    """Whether it is a host, with or without a port: what is not has no place in a URL (RFC 9112, section 3.2)."""
+    try:
+        parts = urlsplit(f"//{text}")
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.netloc == text and not any(mark in text for mark in " \t@")
 
 
 class _Clocked:

@@ -50,22 +50,22 @@ def on_groundwork_error(request: Request[Any, Any, Any], error: GroundworkError)
     """Domain errors to their status."""
     note_kind(request.scope, error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Unavailable) else None
-    return problem(STATUS.get(type(error), 503), str(error), headers, request.url.path)
+    return problem(STATUS.get(type(error), 503), str(error), headers, request.scope["path"])
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """Litestar's own errors, with what was wrong spelled out."""
     note_kind(request.scope, error)
-    detail = error.detail
+    path, detail = request.scope["path"], error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         detail = "; ".join(_fault(fault) for fault in error.extra) or detail
     if error.status_code == 404:
-        detail = f"nothing is at {request.url.path}; /schema lists what there is"
+        detail = f"nothing is at {path}; /schema lists what there is"
     if error.status_code == 405:
-        detail = f"{request.method} is not allowed on {request.url.path}; /schema lists what there is"
+        detail = f"{request.method} is not allowed on {path}; /schema lists what there is"
     if error.status_code == 413:
-        detail = f"the body is too large: {request.url.path} takes at most {request.route_handler.resolve_request_max_body_size()} bytes"
-    return problem(error.status_code, detail or HTTPStatus(error.status_code).phrase, dict(error.headers or {}), request.url.path)
+        detail = f"the body is too large: {path} takes at most {request.route_handler.resolve_request_max_body_size()} bytes"
+    return problem(error.status_code, detail or HTTPStatus(error.status_code).phrase, dict(error.headers or {}), path)
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -74,7 +74,7 @@ def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response
     # The route as it is declared: a path is what somebody typed, and may hold line ends, names and secrets.
     _log.error("%s %s failed", request.method, request.scope.get("path_template"), exc_info=error)
     status, detail = unexpected(error)
-    return problem(status, detail, {"Retry-After": "5"} if status == 503 else None, request.url.path)
+    return problem(status, detail, {"Retry-After": "5"} if status == 503 else None, request.scope["path"])
 
 
 def unexpected(error: Exception) -> tuple[int, str]:

@@ -207,3 +207,21 @@ def test_pages_of_the_origins_that_are_named_are_let_in_and_no_others(tmp_path):
 def test_all_origins_at_once_can_not_be_named():
     with pytest.raises(Misconfigured, match="name each origin"):
         cors(["*"])
+
+
+@pytest.mark.parametrize("host", ["here\r\n folded: yes", "here:port", "here:99999", "here:-1", "[here", "a b", "a@b", "a/b", "a?b", "a#b"])
+@pytest.mark.parametrize("line", ["GET /v1/releases", "TRACE //nowhere"])
+def test_a_host_that_is_none_is_the_callers_fault(api, line, host):
+    reply = api.raw(f"{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert reply.startswith(b"HTTP/1.1 400"), reply
+    assert b"Host" in reply
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "search.example", "[::1]:8000", "", "xn--bcher-kva.example:443"])
+def test_any_host_may_be_asked_for(api, host):
+    assert api.raw(f"GET /health/live HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 200")
+
+
+def test_a_path_that_looks_like_another_host_is_nowhere(api):
+    reply = api.raw(b"TRACE //elsewhere:port HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    assert reply.startswith((b"HTTP/1.1 404", b"HTTP/1.1 405")), reply
