@@ -16,6 +16,10 @@ AGAIN = "`Retry-After` says in how many seconds to try again."
 # Of each status: what it means, and a detail that it may have.
 ANY = {
     400: ("The request can't be understood, or asks for what there isn't.", "k must be from 1 to 1000"),
+    500: ("An error of ours; the log of the API has it.", "an error of ours; the API's log has the details"),
+    504: ("`Request-Timeout` passed while it was worked on.", "the deadline passed while it was worked on; ask for less"),
+}
+COUNTED = {
     429: (f"The key has sent as much as it may in a minute. {AGAIN}", "this key may send 60 requests a minute, and has; try again in 12 s"),
     503: (f"Too much to do, still starting, or no release yet. {AGAIN}", "too many requests: 3 are worked on and 32 wait; try again later"),
 }
@@ -26,14 +30,12 @@ WITH_A_KEY = {
 NAMED = {404: ("There is no such thing, or the key's filter hides it.", "there is no release 12")}
 CHANGING = {409: ("What there is stands against it.", "release 7 is served, older than min_release 8; try again shortly")}
 WITH_A_BODY = {
+    408: ("The body did not arrive in time.", "the body did not arrive in time; send it faster, or name a longer Request-Timeout"),
     413: ("The body is too large.", "the body is too large: /v1/search takes at most 1048576 bytes"),
     415: ("The body is of a type that is not taken here.", "send application/json"),
 }
-IN_TIME = {
-    408: ("The body did not arrive in time.", "the body did not arrive in time; send it faster, or name a longer Request-Timeout"),
-    504: ("`Request-Timeout` passed while it was worked on.", "the deadline passed while it was worked on; ask for less"),
-}
-TIMED = ("/v1/search", "/v1/answers", "/v1/chat")
+NAMED_IN_A_BODY = ("/v1/search", "/v1/answers", "/v1/chat", "/v1/feedback", "/v1/rollback", "/v1/evaluations")
+WATCHED = ("/health", "/metrics")
 REQUEST_ID = "7f6a721a0b874f5e80540f09e2f54344"
 
 
@@ -69,17 +71,20 @@ def with_problems(handler: ControllerRouterHandler) -> ControllerRouterHandler:
 
 
 def _of(handler: HTTPRouteHandler, path: str) -> Iterator[tuple[int, str, str]]:
-    writes = bool({str(method) for method in handler.http_methods} & {"POST", "PUT", "DELETE"})
-    has = {
-        "any": ANY,
-        "key": WITH_A_KEY if handler.guards else {},
-        "named": NAMED if "{" in path or path.startswith(TIMED) else {},
-        "changing": CHANGING if writes else {},
-        "body": WITH_A_BODY if writes and "DELETE" not in handler.http_methods else {},
-        "timed": IN_TIME if path.startswith(TIMED) and writes else {},
-    }
-    for each in has.values():
-        for status, (meaning, detail) in each.items():
+    methods = {str(method) for method in handler.http_methods}
+    writes = bool(methods & {"POST", "PUT", "DELETE"})
+    names = "{" in path or (writes and path.startswith(NAMED_IN_A_BODY))
+    may_have = [
+        (True, ANY),
+        (bool(handler.guards), WITH_A_KEY),
+        # Who watches is not counted, and /health tells its 503 in words of its own.
+        (not path.startswith(WATCHED), COUNTED),
+        (names, NAMED),
+        (writes, CHANGING),
+        (bool(methods & {"POST", "PUT"}), WITH_A_BODY),
+    ]
+    for has, refusals in may_have:
+        for status, (meaning, detail) in refusals.items() if has else ():
             yield status, meaning, detail
 
 

@@ -79,7 +79,8 @@ def test_each_refusal_is_described_as_it_is(described):
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             refusals = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
-            assert {"400", "429", "503"} <= set(refusals), (method, path)
+            assert {"400", "500", "504"} <= set(refusals), (method, path)
+            assert ("429" in refusals) == (not path.startswith(("/health", "/metrics"))), (method, path)
             for status, reply in refusals.items():
                 assert list(reply["content"]) == ["application/problem+json"], (method, path, status)
             assert ("401" in refusals) == (not path.startswith("/health")), (method, path)
@@ -91,6 +92,7 @@ def test_each_refusal_is_described_as_it_is(described):
         ("post", "/v1/search", 400, {"query": " "}, "reader"),
         ("post", "/v1/search", 401, {"query": "copper"}, None),
         ("post", "/v1/rollback", 403, {}, "reader"),
+        ("post", "/v1/rollback", 404, {"to": 999}, "admin"),
         ("get", "/v1/releases/{number}", 404, None, "reader"),
         ("post", "/v1/chat/completions", 400, {"model": "groundwork", "messages": []}, "reader"),
         ("get", "/v1/models/{identifier}", 404, None, "reader"),
