@@ -18,10 +18,10 @@ LONGEST = 400
 
 
 class Together:
-    """Embeds one question at once, and those that come meanwhile as one batch after it: who is alone never waits.
+    """Embeds one question at once, and those that come meanwhile as one batch after it: who is alone waits for nobody.
 
-    The threads that ask do the work. The one whose question came first embeds a batch, then hands over to the first of those that wait.
-    Questions that are known `ahead` fill up the batches, and get one of their own, in a thread of its own, when there are many.
+    The one whose question came first embeds a batch, in its own thread, then hands over to the first of those that wait. Questions that
+    are known `ahead` fill up the batches, and have one of their own, in a thread that is there for it, when there are many.
     """
 
     def __init__(self, one: Callable[[str], Vectors], many: Callable[[Sequence[str]], Vectors]) -> None:
@@ -31,6 +31,7 @@ class Together:
         self._waiting: deque[_Asked] = deque()
         self._ahead: dict[str, _Asked] = {}
         self._thread = ThreadPoolExecutor(1, "ahead")
+        self._thread.submit(int)  # starts it here, where failing does no harm
         self._is_led = False
 
     def vector(self, text: str) -> Vectors:
@@ -38,7 +39,9 @@ class Together:
         if len(text) > LONGEST:
             return self._one(text)
         with self._lock:
-            asked = self._ahead.get(text) or _Asked(text)
+            asked = self._ahead.get(text)
+            if asked is None or asked.has_failed:
+                asked = _Asked(text)
             waits, leads = not asked.is_taken, False
             if waits:
                 asked.is_taken = True
@@ -54,15 +57,17 @@ class Together:
         if len(text) > LONGEST:
             yield
             return
-        asked = _Asked(text)
         with self._lock:
-            is_first = self._ahead.setdefault(text, asked) is asked
-            self._go_ahead()
+            asked = self._ahead.setdefault(text, _Asked(text))
+            asked.holders += 1
         try:
+            with self._lock:
+                self._go_ahead()
             yield
         finally:
-            if is_first:
-                with self._lock:
+            with self._lock:
+                asked.holders -= 1
+                if not asked.holders:
                     del self._ahead[text]
 
     def _go_ahead(self) -> None:
@@ -119,11 +124,17 @@ class Together:
 class _Asked:
     """A question. `leads`: whether the thread that waits for it is to embed the next batch, or is served by another one.
 
-    `is_taken`: it is in a batch, or a thread waits for it.
+    `is_taken`: it is in a batch, or a thread waits for it. `holders`: how many say that they are going to ask it.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.is_taken = False
+        self.holders = 0
         self.leads: Future[bool] = Future()
         self.vector: Future[Vectors] = Future()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it could not be embedded, when it was tried."""
+        return self.vector.done() and self.vector.exception() is not None

@@ -40,7 +40,7 @@ class RememberedVectors:
             known = self._known.get(key)
         if known is not None:
             return known
-        vector = self._embed(text)
+        vector = self._embed(text).copy()  # it may be a row of a batch, all of which would stay
         vector.flags.writeable = False  # many share it
         with self._lock:
             self._known[key] = vector

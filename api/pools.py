@@ -160,7 +160,7 @@ def work_in(pool: Pool) -> None:
 def pools(serving: Serving, cores: int, *, model_here: bool = True) -> Pools:
     """Those of a process. Searches that wait for a model at a service leave the cores to others."""
     # Questions are embedded ahead of their searches: more threads than cores would only take turns with them.
-    searches = max(3, cores + 1) if model_here else max(4, 2 * cores)
+    searches = max(3, cores + 1) if model_here and serving.batch_questions else max(4, 2 * cores)
     return Pools(
         [
             Pool("search", serving.search_threads or searches, serving.search_queue, serving.search_seconds),

@@ -126,7 +126,8 @@ def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
     query = _query(data, key, place)
     reranker = platform.reranker.get() if query.rerank else None
     embedder = _embedder(platform, view, query)
-    platform.ahead.uses(embedder)
+    if data.release is None and not place:
+        platform.ahead.uses(embedder)
     found = platform.replies.found(view, query, lambda: retrieve(Opened(view), embedder, query, reranker))
     saw_search(found)
     if embedder and not place:  # a page more is no other question

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from index.bert import Bert, scripted
 from index.model_folder import BertShape
-from index.token_batches import TokenBatch
+from index.token_batches import TokenBatch, together
 from index.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -26,14 +26,22 @@ BERT_KERNELS = {PACKED_BFLOAT16: (torch.bfloat16, True), PACKED_FLOAT32: (torch.
 MODEL_KERNELS = {"model, bfloat16": torch.bfloat16, "model, float32": torch.float32}
 # These are public operations of torch no more, but the fastest where they work.
 PACKED = (PACKED_BFLOAT16, PACKED_FLOAT32)
+# TorchScript watches its first run and makes a faster program in the second: nobody shall wait for that. With and without padding.
+FIRST_RUNS = 3
+WARM_UP = together([[0] * 8, *[[0]] * 3], pad=0, most=8)
 GPU_KERNELS = {"model, float16": torch.float16, "model, bfloat16": torch.bfloat16, "model, float32": torch.float32}
 
 
 class Kernel(Protocol):
-    """The port: tokens to vectors. Called by several threads at once."""
+    """The port: tokens to vectors. Called by several threads at once.
+
+    `leaves_out_padding`: texts of different lengths may go together, for only what is no padding takes time.
+    """
+
+    leaves_out_padding: ClassVar[bool]
 
     def __call__(self, batch: TokenBatch) -> Vectors:
-        """Unit vectors of shape (texts, dimensions)."""
+        """Unit vectors, one for each row of the batch, of shape (rows, dimensions)."""
         ...
 
 
@@ -41,10 +49,11 @@ class Kernel(Protocol):
 class BertKernel:
     """A BERT-like encoder without the transformers library, on the CPU."""
 
+    leaves_out_padding: ClassVar[bool] = True
     bert: torch.nn.Module
 
     def __call__(self, batch: TokenBatch) -> Vectors:
-        """Unit vectors of shape (texts, dimensions)."""
+        """Unit vectors, one for each row of the batch, of shape (rows, dimensions)."""
         with torch.inference_mode():
             vectors: Vectors = self.bert(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths), batch.rows).numpy()
         return vectors
@@ -53,12 +62,14 @@ class BertKernel:
 class ModelKernel:
     """Any sentence-transformers model with a token input, in one precision, where it is (CPU or GPU)."""
 
+    leaves_out_padding: ClassVar[bool] = False
+
     def __init__(self, model: "SentenceTransformer", precision: torch.dtype) -> None:
         self._model = model if precision == torch.float32 else deepcopy(model).to(precision)
         self._device = model.device
 
     def __call__(self, batch: TokenBatch) -> Vectors:
-        """Unit vectors of shape (texts, dimensions): copied in without waiting, and back once."""
+        """Unit vectors, one for each row of the batch, of shape (rows, dimensions): copied in without waiting, and back once."""
         real = torch.arange(batch.ids.shape[1]) < torch.from_numpy(batch.lengths)[:, None]
         features = {"input_ids": torch.from_numpy(batch.ids), "attention_mask": real.long()}
         if self._device.type == "cuda":
@@ -73,7 +84,10 @@ def bert_kernel(name: str, shape: BertShape, folder: Path) -> BertKernel:
     """The kernel of that name from the weights in a model's folder."""
     precision, packed = BERT_KERNELS[name]
     weights = {key.removeprefix("bert.").removeprefix("roberta."): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
-    return BertKernel(scripted(Bert(shape, weights, precision, packed=packed)))
+    kernel = BertKernel(scripted(Bert(shape, weights, precision, packed=packed)))
+    for _ in range(FIRST_RUNS):
+        kernel(WARM_UP)
+    return kernel
 
 
 Makers = Mapping[str, Callable[[], Kernel]]

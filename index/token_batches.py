@@ -43,12 +43,17 @@ class TokenBatch:
 
 def together(tokens: Sequence[Sequence[int]], pad: int, most: int) -> TokenBatch:
     """A few short texts as one batch, however much of it is padding; arguments as those of `token_batches`."""
-    lengths = np.ones(filled(len(tokens)), dtype=np.int64)
-    lengths[: len(tokens)] = [len(row) for row in tokens]
+    lengths = np.ones(1 << (len(tokens) - 1).bit_length(), dtype=np.int64)
+    lengths[: len(tokens)] = _lengths(tokens)
     ids = np.full((len(lengths), padded(int(lengths.max()), most)), pad, dtype=np.int64)
     for row, text in zip(ids, tokens, strict=False):
         row[: len(text)] = text
     return TokenBatch(np.arange(len(tokens)), ids, lengths)
+
+
+def _lengths(tokens: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
+    """A text without tokens has one that fills up: something must stand for it."""
+    return np.array([max(1, len(row)) for row in tokens], dtype=np.int64)
 
 
 def filled(count: int) -> int:
@@ -69,7 +74,7 @@ def token_batches(tokens: Sequence[Sequence[int]], budget: int, pad: int, most: 
         most: the most tokens that the model reads; nothing is filled up beyond it.
         first: the place of the first text.
     """
-    lengths = np.array([len(row) for row in tokens], dtype=np.int64)
+    lengths = _lengths(tokens)
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
@@ -77,7 +82,7 @@ def token_batches(tokens: Sequence[Sequence[int]], budget: int, pad: int, most: 
         rows = order[start : start + _together(len(order) - start, max(1, budget // width))]
         ids = np.full((len(rows), width), pad, dtype=np.int64)
         for row, place in zip(ids, rows, strict=True):
-            row[: lengths[place]] = tokens[place]
+            row[: len(tokens[place])] = tokens[place]
         yield TokenBatch(rows + first, ids, lengths[rows])
         start += len(rows)
 

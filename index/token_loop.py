@@ -16,8 +16,8 @@ from index.vectors import Places, Vectors
 # Weights of an encoder that come through the caches in a few milliseconds.
 SMALL_MODEL = 30_000_000
 SMALLEST_BUDGET = 192
-# Short texts that go together through the model, in the thread that asks: questions that come at the same time.
-FEW = 16
+# Short texts that go together through the model, in the thread that asks: questions that come at the same time. So many tokens in all.
+FEW = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,7 @@ class TokenLoop:
 
     def stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
         """Vectors with the places of their texts, batch by batch; memory does not grow with the number of texts."""
-        if 1 < len(texts) <= FEW and max(map(len, tokens := self._tokens.tokens(texts))) <= SHORT:
-            batch = together(tokens, self._tokens.pad, self._tokens.most)
+        if batch := self._few(texts):
             yield batch.places, self._kernel(batch)[: len(texts)]
             return
         for batch, vectors in computed_ahead(self._passages, self._kernel, self._batches(texts), self._pace.workers):
@@ -94,6 +93,15 @@ class TokenLoop:
         (batch,) = token_batches(self._tokens.tokens([text]), self._pace.budget, self._tokens.pad, self._tokens.most)
         vector: Vectors = self._kernel(batch)[0]
         return vector
+
+    def _few(self, texts: Sequence[str]) -> TokenBatch | None:
+        """One batch, where the kernel leaves out the padding of texts so short and few; sharing them out would take longer."""
+        if not self._kernel.leaves_out_padding or not 1 < len(texts) <= FEW // 2 or max(map(len, texts)) > FEW:
+            return None
+        tokens = self._tokens.tokens(texts)
+        lengths = [len(row) for row in tokens]
+        few = max(lengths) <= SHORT and sum(lengths) <= FEW
+        return together(tokens, self._tokens.pad, self._tokens.most) if few else None
 
     def _batches(self, texts: Sequence[str]) -> Iterator[TokenBatch]:
         windows = range(0, len(texts), self._pace.window)

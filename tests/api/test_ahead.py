@@ -1,5 +1,6 @@
 """Questions of searches that wait for their turn."""
 
+import gc
 import json
 
 import pytest
@@ -30,6 +31,9 @@ def test_a_question_may_be_embedded_while_its_search_waits():
     [
         b'{"query": "copper", "mode": "text"}',
         b'{"query": "copper", "release": 3}',
+        b'{"query": "copper", "cursor": "of a page"}',
+        b'{"query": " "}',
+        b'{"query": "copper", "filter": ' + b"[" * 2000,
         b'{"query": 7}',
         b'{"query": "\\ud800"}',
         b'{"query": "\xff"}',
@@ -59,3 +63,14 @@ def test_a_service_a_model_that_nobody_batches_and_none_get_nothing_ahead(model)
 
 def test_it_is_done_without_a_memory_of_vectors_too():
     assert known_ahead(b'{"query": "copper"}', Asking(HashingEmbedder(), Serving(cache_mib=0), here=True)) == ["copper"]
+
+
+def test_a_model_that_is_replaced_does_not_stay_for_it():
+    ahead, model = Ahead(), Asking(HashingEmbedder(), Serving(), here=True)
+    ahead.uses(model)
+    del model
+    gc.collect()
+    with ahead.of(b'{"query": "copper"}'):
+        pass
+    assert ahead._model
+    assert ahead._model() is None

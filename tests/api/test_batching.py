@@ -144,3 +144,24 @@ def test_an_error_ahead_goes_to_who_asks():
         assert len(together.vector(texts[1])) == model.embedder.dimensions
         with pytest.raises(ValueError, match="bad"):
             together.vector("bad")
+
+
+def test_a_question_stays_known_until_the_last_who_asks_it_has_gone():
+    model = Counting()
+    together = Together(model.one, model.many)
+    with together.ahead("asked twice"):
+        with together.ahead("asked twice"):
+            pass
+        assert list(together._ahead) == ["asked twice"]
+    assert not together._ahead
+
+
+def test_what_failed_ahead_is_tried_again():
+    model = Counting()
+    model.go.set()
+    together = Together(model.one, model.many)
+    with together.ahead("bad"):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="bad"):
+                together.vector("bad")
+    assert model.batches == [1, 1]

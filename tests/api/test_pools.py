@@ -112,4 +112,5 @@ def test_paths_have_their_pools():
 def test_searches_that_wait_for_a_model_elsewhere_leave_room_for_others(cores: int, here: int, at_a_service: int):
     assert pools(Serving(), cores).by_name["search"].slots == here
     assert pools(Serving(), cores, model_here=False).by_name["search"].slots == at_a_service
+    assert pools(Serving(batch_questions=False), cores).by_name["search"].slots == at_a_service
     assert pools(Serving(search_threads=7), cores).by_name["search"].slots == 7

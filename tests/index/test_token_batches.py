@@ -31,7 +31,7 @@ def test_every_text_is_in_one_batch_and_no_batch_has_more_tokens_than_the_budget
 def test_no_texts_are_no_batches_and_a_text_without_tokens_is_one():
     assert list(token_batches([], budget=8, pad=0, most=1)) == []
     (batch,) = token_batches([[]], budget=8, pad=0, most=1)
-    assert (batch.ids.tolist(), batch.lengths.tolist()) == ([[0]], [0])
+    assert (batch.ids.tolist(), batch.lengths.tolist()) == ([[0]], [1])
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_whatever_is_embedded_the_batches_have_few_shapes():
 
 def test_a_few_questions_are_one_batch_filled_up_to_one_of_few_shapes():
     batch = together([[1, 1, 1], [2] * 9, *[[3]] * 7], pad=0, most=256)
-    assert batch.ids.shape == (10, 16)
+    assert batch.ids.shape == (16, 16)
     assert batch.places.tolist() == list(range(9))
-    assert batch.lengths.tolist() == [3, 9, 1, 1, 1, 1, 1, 1, 1, 1]
-    assert batch.rows == 20  # of 160; 20 are no padding
+    assert batch.lengths.tolist() == [3, 9, *[1] * 14]
+    assert batch.rows == 28  # of 256; 26 are no padding
 
 
 def test_padding_is_computed_where_there_is_little_of_it():
