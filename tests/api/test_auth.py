@@ -132,7 +132,7 @@ def test_each_route_serves_its_role_and_those_above_and_tells_the_others_which_i
         assert reply.status == asked.status, reply
     else:
         assert (reply.status, reply.json["title"]) == (403, "Forbidden")
-        assert f"needs a {asked.role} key; yours is a {role} key" in reply.detail
+        assert f"needs a key of the role {asked.role}; yours has the role {role}" in reply.detail
 
 
 @pytest.mark.parametrize("role", ["reader", "writer"])
@@ -141,7 +141,7 @@ def test_each_route_does_for_a_key_with_a_filter_what_the_table_of_access_says(a
     reply = api.call(asked.method, asked.path, asked.body, keys[f"filtered {role}"])
     decision = ACCESS[operations_of(api)[(asked.method, asked.template)]]
     if RANKS.index(role) < RANKS.index(asked.role):
-        assert (reply.status, f"needs a {asked.role} key" in reply.detail) == (403, True)
+        assert (reply.status, f"needs a key of the role {asked.role}" in reply.detail) == (403, True)
     elif decision == "whole":
         assert (reply.status, "your key reads only some" in reply.detail) == (403, True)
     else:
