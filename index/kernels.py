@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -38,7 +38,10 @@ class Kernel(Protocol):
     `leaves_out_padding`: texts of different lengths may go together, for only what is no padding takes time.
     """
 
-    leaves_out_padding: ClassVar[bool]
+    @property
+    def leaves_out_padding(self) -> bool:
+        """Whether padding takes no time."""
+        ...
 
     def __call__(self, batch: TokenBatch) -> Vectors:
         """Unit vectors, one for each row of the batch, of shape (rows, dimensions)."""
@@ -49,8 +52,8 @@ class Kernel(Protocol):
 class BertKernel:
     """A BERT-like encoder without the transformers library, on the CPU."""
 
-    leaves_out_padding: ClassVar[bool] = True
     bert: torch.nn.Module
+    leaves_out_padding: bool = True
 
     def __call__(self, batch: TokenBatch) -> Vectors:
         """Unit vectors, one for each row of the batch, of shape (rows, dimensions)."""
@@ -62,7 +65,7 @@ class BertKernel:
 class ModelKernel:
     """Any sentence-transformers model with a token input, in one precision, where it is (CPU or GPU)."""
 
-    leaves_out_padding: ClassVar[bool] = False
+    leaves_out_padding = False
 
     def __init__(self, model: "SentenceTransformer", precision: torch.dtype) -> None:
         self._model = model if precision == torch.float32 else deepcopy(model).to(precision)

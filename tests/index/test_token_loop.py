@@ -20,6 +20,7 @@ class NotingKernel:
     """A vector is the first token and the number of tokens."""
 
     batches: list[TokenBatch] = field(default_factory=list)
+    leaves_out_padding: bool = False
 
     def __call__(self, batch: TokenBatch) -> Vectors:
         self.batches.append(batch)
@@ -47,6 +48,15 @@ def test_a_few_texts_are_shared_out_among_the_workers():
     kernel = NotingKernel()
     list(loop(kernel).stream(["apple " * 100] * 8))
     assert sorted(len(batch.ids) for batch in kernel.batches) == [4, 4]
+
+
+def test_a_few_short_texts_go_together_where_padding_takes_no_time():
+    kernel, texts = NotingKernel(leaves_out_padding=True), ["apple", "pear " * 60, "plum"]
+    assert in_order(loop(kernel).stream(texts), 3, 2).tolist() == [[1, 1], [2, 60], [3, 1]]
+    list(loop(kernel).stream(["apple " * 100, "pear"]))  # a passage among them
+    list(loop(kernel).stream(["apple " * 60] * 9))  # more than a few tokens in all
+    assert [batch.ids.shape for batch in kernel.batches[:1]] == [(4, 64)]
+    assert all(len(batch.places) == len(batch.ids) for batch in kernel.batches[1:])
 
 
 def test_one_short_text_is_one_batch():
