@@ -33,14 +33,11 @@ GPU_KERNELS = {"model, float16": torch.float16, "model, bfloat16": torch.bfloat1
 
 
 class Kernel(Protocol):
-    """The port: tokens to vectors. Called by several threads at once.
-
-    `leaves_out_padding`: texts of different lengths may go together, for only what is no padding takes time.
-    """
+    """The port: tokens to vectors. Called by several threads at once."""
 
     @property
     def leaves_out_padding(self) -> bool:
-        """Whether padding takes no time."""
+        """Whether padding takes no time: then texts of different lengths may go together."""
         ...
 
     def __call__(self, batch: TokenBatch) -> Vectors:
