@@ -91,5 +91,5 @@ def test_while_prefect_is_away_neither_recording_nor_the_end_of_the_process_is_h
         command = [sys.executable, "-c", RECORDING]
         done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True)
     recording, stopping = map(float, done.stdout.split())
-    assert recording < 5
+    assert recording < 2
     assert stopping < 2
