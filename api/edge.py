@@ -92,7 +92,7 @@ class Edge:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if size > self._bounds.target:
-            return 414, f"path and query have {size} bytes; at most {self._bounds.target} are taken"
+            return 414, f"path and query are too long: at most {self._bounds.target} bytes are taken"
         headers = list(scope["headers"])
         if len(headers) > self._bounds.headers:
             return 431, f"the request has {len(headers)} headers; at most {self._bounds.headers} are taken"

@@ -74,10 +74,10 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        loop="uvloop",
         http=PatientProtocol,
         timeout_keep_alive=KEEPS_UNUSED_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
-        h11_max_incomplete_event_size=64 * 1024,
     )
 
 

@@ -88,8 +88,14 @@ class RunningApi:
         self._ingester: Ingester | None = None
         self.gate = Gate()
         app = cast(Any, served(self.app, Bounds(pause_s=patience_s, begin_s=3 * patience_s)))
-        how: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "http": patient(patience_s)}
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, h11_max_incomplete_event_size=64 * 1024, **how))
+        how: dict[str, Any] = {
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            "loop": "uvloop",
+            "http": patient(patience_s),
+        }
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, **how))
         self._serving = Thread(target=self._server.run)
         self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=authorities("http://127.0.0.1"))
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from time import monotonic
 
 import pytest
@@ -54,7 +55,8 @@ def test_a_client_that_says_nothing_is_hung_up_on(connection):
 
 
 def test_a_head_that_drips_in_is_hung_up_on(connection):
-    said, seconds = dripped(connection, b"G", 0.1)
+    connection.sendall(b"GET /")
+    said, seconds = dripped(connection, b"a", 0.1)
     assert said.startswith(b"HTTP/1.1 408 ")
     assert seconds < PATIENCE_S + 3
 
@@ -209,12 +211,66 @@ def test_all_origins_at_once_can_not_be_named():
         cors(["*"])
 
 
-@pytest.mark.parametrize("host", ["here\r\n folded: yes", "here:port", "here:99999", "here:-1", "[here", "a b", "a@b", "a/b", "a?b", "a#b"])
+@pytest.mark.parametrize("host", ["here:port", "here:99999", "here:-1", "[here", "a b", "a@b", "a/b", "a?b", "a#b"])
 @pytest.mark.parametrize("line", ["GET /v1/releases", "TRACE //nowhere"])
 def test_a_host_that_is_none_is_the_callers_fault(api, line, host):
     reply = api.raw(f"{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     assert reply.startswith(b"HTTP/1.1 400"), reply
     assert b"Host" in reply
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /health/live HTTP/1.1\r\nHost: here\r\n folded: yes",
+        "GET /health/live HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
+        "GET /health/live HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\nContent-Length: 6",
+        "GET /health/live HTTP/1.1\r\nHost: here\r\nContent-Length: +5",
+        "GET /health/live HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked, identity",
+        "GET /health/live HTTP/1.1\r\nHost: here\r\nX-No-Space : yes",
+        "GET /health/live HTTP/1.1\r\nHost: here\r\nX: a\x00b",
+        "GET /health/live HTTP/1.1\nHost: here",
+        "GET /health/\xe9 HTTP/1.1\r\nHost: here",
+        "CONNECT here:80 HTTP/1.1\r\nHost: here",
+        "GET /health/live HTTP/3.0\r\nHost: here",
+    ],
+)
+def test_a_head_that_a_proxy_might_read_otherwise_is_refused(api, head):
+    """Else a second request could be smuggled in one body (RFC 9112, section 11.2)."""
+    reply = api.raw(f"{head}\r\nConnection: close\r\n\r\n".encode("latin-1") + b"0\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 400"), reply
+
+
+def test_a_trailer_is_no_header(api):
+    """The key comes after the body, where whoever checks keys before has not seen it."""
+    head = "GET /v1/releases HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    reply = api.raw(f"{head}0\r\nAuthorization: Bearer {api.admin}\r\n\r\n".encode())
+    assert reply.startswith(b"HTTP/1.1 401"), reply
+
+
+def test_requests_that_come_before_their_replies_are_answered_in_order(api):
+    heads = [f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n" for path in ("/health/live", "/v1/nowhere", "/health/live")]
+    last = "GET /v1/releases HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    reply = api.raw("".join([*heads, last]).encode())
+    assert [int(part[:3]) for part in reply.split(b"HTTP/1.1 ")[1:]] == [200, 404, 200, 401]
+
+
+def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(connection):
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nX: ")
+    connection.settimeout(10)
+    with suppress(ConnectionError):
+        for _ in range(100):
+            connection.sendall(b"a" * 64 * 1024)
+    with suppress(ConnectionError):
+        assert told(connection)[0].startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_connection_whose_body_came_after_its_reply_is_closed_when_nobody_uses_it(connection):
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(b"abc")
+    said, seconds = told(connection)
+    assert (said, seconds < PATIENCE_S + 9) == (b"", True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "search.example", "[::1]:8000", "", "xn--bcher-kva.example:443"])
