@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 # From the connection, or from the first byte of the next request, until the end of the headers.
 HEAD_S = 15.0
@@ -26,6 +26,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._needs_head = True
         self._is_in_message = False
         self._head_bytes = 0
+        self._cycles: list[RequestResponseCycle] = []
+        self._broken = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent's
         """A client is there."""
@@ -33,19 +35,24 @@ class PatientProtocol(HttpToolsProtocol):
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has gone."""
+        """It has gone; all requests that it has sent hear of it, not only the last one."""
         super().connection_lost(exc)
         self._stop_waiting()
+        for cycle in self._cycles:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # what asyncio asks for
         """The client says nothing more, and has most likely gone; whether the connection stays open for now."""
         if self._is_working():
-            self.cycle.keep_alive = False
+            self.cycle.keep_alive = bool(self._broken)
             self.loop.call_later(LISTENS_S, self.transport.close)
         return self._is_working()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
+        if self._broken:
+            return
         needed_head = self._needs_head
         super().data_received(data)
         if needed_head and self._needs_head:
@@ -73,6 +80,7 @@ class PatientProtocol(HttpToolsProtocol):
         """The whole head. Who asks for another protocol gets an answer in this one, and may not stay."""
         super().on_headers_complete()
         self._needs_head = False
+        self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete] + [self.cycle]
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
 
@@ -86,7 +94,16 @@ class PatientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The whole reply."""
         super().on_response_complete()
+        if self._broken and not self._is_working():
+            super().send_400_response(self._broken)
         self._look()
+
+    def send_400_response(self, msg: str) -> None:
+        """The reply to bytes that are no request; those before them that are get theirs first."""
+        if self._is_working() and not self.cycle.more_body:
+            self._broken = msg
+        else:
+            super().send_400_response(msg)
 
     def _should_upgrade(self) -> bool:
         """Never: no route is a WebSocket, and one that has begun would have neither bounds nor a clock."""

@@ -1,9 +1,11 @@
 """Limits of heads and bodies on a real socket, and the headers of replies."""
 
 import json
+import logging
 import socket
+import struct
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -253,6 +255,24 @@ def test_requests_that_come_before_their_replies_are_answered_in_order(api):
     last = "GET /v1/releases HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
     reply = api.raw("".join([*heads, last]).encode())
     assert [int(part[:3]) for part in reply.split(b"HTTP/1.1 ")[1:]] == [200, 404, 200, 401]
+
+
+def test_a_request_gets_its_reply_though_what_comes_behind_it_is_none(api):
+    head = "GET /v1/releases HTTP/1.1\r\nHost: here\r\n\r\n"
+    reply = api.raw(f"{head}{head}no request\r\n\r\n{head}".encode())
+    assert [int(part[:3]) for part in reply.split(b"HTTP/1.1 ")[1:]] == [401, 401, 400]
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n", b"no request\r\n\r\n"])
+def test_a_client_that_goes_before_its_reply_is_no_error_of_ours(hasty, behind, caplog):
+    line = f"PUT /v1/documents/gone?wait={PATIENCE_S / 2} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {hasty.admin}\r\n"
+    head = f"{line}Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nMine"
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=30) as connection:
+        connection.sendall(head.encode() + behind)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sleep(PATIENCE_S)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert hasty.get("/health/live", None).status == 200
 
 
 def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(connection):
