@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import normalize
 
-from index.bert import Bert, scripted
+from index.bert import FlatBert, PaddedBert, scripted
 from index.model_folder import BertShape
 from index.token_batches import TokenBatch, together
 from index.vectors import Vectors
@@ -84,7 +84,8 @@ def bert_kernel(name: str, shape: BertShape, folder: Path) -> BertKernel:
     """The kernel of that name from the weights in a model's folder."""
     precision, packed = BERT_KERNELS[name]
     weights = {key.removeprefix("bert.").removeprefix("roberta."): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
-    kernel = BertKernel(scripted(Bert(shape, weights, precision, packed=packed)))
+    attends = FlatBert if precision == torch.float32 else PaddedBert
+    kernel = BertKernel(scripted(attends(shape, weights, precision, packed=packed)))
     for _ in range(FIRST_RUNS):
         kernel(WARM_UP)
     return kernel
