@@ -8,7 +8,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from api.ahead import Ahead
-from api.cache import Replies
+from api.cache import MIB, Replies
 from api.models import Models
 from api.rerankers import RerankerInBackground
 from api.shadow import Shadow
@@ -26,6 +26,8 @@ from tasks.generate import ChatGenerator
 from tasks.rerank import CrossEncoderReranker
 
 POLL_S = 0.2
+# Of the memory for replies: each open release has so much beside it for passages.
+PASSAGES_SHARE = 4
 POLL_WAITED_FOR_S = 0.02
 _log = logging.getLogger("groundwork.api")
 
@@ -53,10 +55,10 @@ class Platform:
 
     def __post_init__(self) -> None:
         """Opens what is cheap to open."""
-        self.reader = self.store.reader(self.models.wait_for)
-        self.shadow = Shadow(self.store.log, self.reader, self.models)
         settings = self.settings
         self.serving = serving(settings.serving)
+        self.reader = self.store.reader(self.models.wait_for, self.serving.cache_mib * MIB // PASSAGES_SHARE)
+        self.shadow = Shadow(self.store.log, self.reader, self.models)
         self.replies = Replies(self.serving.cache_mib)
         self.also_look(self.replies.forget_closed)
         self.traffic = Traffic(self.store.queries, settings.query_log)

@@ -19,6 +19,7 @@ from index.embedder import Vectors
 from index.filters import Term
 from index.ledger import Ledger
 from index.neighbours import Neighbours, neighbours
+from index.passages import Passages
 from index.policy import SearchSettings, untuned
 from index.releases import Release, ReleaseLog
 from index.shares import Shares
@@ -61,8 +62,12 @@ class Tail:
 class View(Contents):
     """One release, opened for searching."""
 
-    def __init__(self, release: Release, dataset: Any, hidden: Sequence[str], shares: Shares | None = None, words: Any = None) -> None:
+    def __init__(
+        self, release: Release, dataset: Any, hidden: Sequence[str], shares: Shares | None = None, words: Any = None, kept_bytes: int = 0
+    ) -> None:
+        """`kept_bytes`: the memory for passages that were shown."""
         super().__init__(release, dataset, words)
+        self._passages = Passages(dataset, kept_bytes)
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self.has_facets = FACETS in dataset.schema.names
@@ -119,16 +124,13 @@ class View(Contents):
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """The passages in these rows, in the same order."""
-        if not rows:
-            return []
-        found = self._dataset._take_rows(list(rows), columns=list(SHOWN))  # noqa: SLF001 - what it does is public, with offsets for rows
-        return [chunk_from_row(row) for row in found.to_pylist()]
+        return self._passages.at(rows)
 
     def owners(self, rows: Sequence[int]) -> list[Owner]:
         """Whose passages are in these rows, in the same order."""
         if not rows:
             return []
-        found = self._dataset._take_rows(list(rows), columns=["doc_id", "duplicate_of"])  # noqa: SLF001 - as above
+        found = self._dataset._take_rows(list(rows), columns=["doc_id", "duplicate_of"])  # noqa: SLF001 - as in `Passages`
         return [Owner(doc_id, of) for doc_id, of in zip(found["doc_id"].to_pylist(), found["duplicate_of"].to_pylist(), strict=True)]
 
     def neighbours(self, chunks: Sequence[Chunk], count: int, always: tuple[Term, ...] = ()) -> list[Neighbours]:
@@ -201,10 +203,20 @@ class Reader:
     """Follows the release log and keeps the last few releases open. Safe to share between threads."""
 
     def __init__(
-        self, db: DBConnection, log: ReleaseLog, ledger: Ledger, index_cache: int, prepare: Callable[[Release], object] = lambda _: None
+        self,
+        db: DBConnection,
+        log: ReleaseLog,
+        ledger: Ledger,
+        index_cache: int,
+        prepare: Callable[[Release], object] = lambda _: None,
+        kept_bytes: int = 0,
     ) -> None:
-        """`prepare` is called on a release of another embedder before it becomes live, and may raise to stay on what is."""
+        """`prepare` is called on a release of another embedder before it becomes live, and may raise to stay on what is.
+
+        `kept_bytes` is the memory for passages of each open release.
+        """
         self._prepare = prepare
+        self._kept_bytes = kept_bytes
         self._db = db
         self._index_cache = index_cache
         self._log = log
@@ -275,7 +287,8 @@ class Reader:
         dataset = self._datasets[name].checkout_version(release.version)
         indexes = [index for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
         words = self._texts.at(name, release.version, frozenset(part.uuid for index in indexes for part in index.segments))
-        return View(release, dataset, self._ledger.buried_since(release.number), self._shares[release.generation], words)
+        hidden = self._ledger.buried_since(release.number)
+        return View(release, dataset, hidden, self._shares[release.generation], words, self._kept_bytes)
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""

@@ -87,9 +87,9 @@ class Store:
         """The right to write the rows of a chunk table, by name."""
         return Lease(self.folder / "leases" / name)
 
-    def reader(self, prepare: Callable[[Release], object] = lambda _: None) -> Reader:
-        """A follower of the release log with a handle of its own; for `prepare` see `Reader`."""
-        return Reader(self.db, self.log, self.ledger, self.index_cache, prepare)
+    def reader(self, prepare: Callable[[Release], object] = lambda _: None, kept_bytes: int = 0) -> Reader:
+        """A follower of the release log with a handle of its own; for `prepare` and `kept_bytes` see `Reader`."""
+        return Reader(self.db, self.log, self.ledger, self.index_cache, prepare, kept_bytes)
 
 
 def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bool = False) -> Store:

@@ -34,7 +34,8 @@ class Target:
 
     def request(self, number: int) -> bytes:
         """The whole request with that question."""
-        question = f"{self.questions[number % len(self.questions)]} {self.begin + number}"
+        number += self.begin
+        question = f"{self.questions[number % len(self.questions)]} {number}"
         body = json.dumps({"query": question, "k": 10}).encode()
         lines = [
             f"POST {self.path} HTTP/1.1",
