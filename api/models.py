@@ -21,8 +21,10 @@ _log = logging.getLogger("groundwork.api")
 class ModelInBackground:
     """Loads the embedder in a thread, so that the API answers `/health/live` at once."""
 
-    def __init__(self, load: Callable[[], Embedder]) -> None:
+    def __init__(self, load: Callable[[], Embedder], failing: int = logging.ERROR) -> None:
+        """`failing` is the level at which the log tells that it can't be loaded."""
         self._load = load
+        self._failing = failing
         self._embedder: Embedder | None = None
         self.failure: GroundworkError | None = None
         self._tried = Event()
@@ -54,7 +56,7 @@ class ModelInBackground:
                 self._embedder, self.failure = embedder, None
                 self._tried.set()
             except GroundworkError as error:
-                _log.error("%s", error)
+                _log.log(self._failing, "%s", error)
                 self.failure = error
                 self._tried.set()
                 if not isinstance(error, Unavailable):
@@ -91,7 +93,7 @@ class Models:
 
         Raises `BadRequest` when it can't be loaded, and `Unavailable` when it takes too long.
         """
-        model = self._model(recipe)
+        model = self._model(recipe, logging.INFO)  # who asks for what can't be is told
         try:
             return model.wait(LONGEST_LOAD_S)
         except Unavailable:
@@ -123,11 +125,11 @@ class Models:
         """The recipe of the model alone: passages and bits are no matter of it."""
         return Recipe(recipe.embedder, recipe.url, recipe.dimensions)
 
-    def _model(self, recipe: Recipe) -> ModelInBackground:
+    def _model(self, recipe: Recipe, failing: int = logging.ERROR) -> ModelInBackground:
         recipe = self._bare(recipe)
         with self._lock:
             if recipe not in self._models:
-                self._models[recipe] = ModelInBackground(lambda: self._load(recipe))
+                self._models[recipe] = ModelInBackground(lambda: self._load(recipe), failing)
                 self._models[recipe].start()
             return self._models[recipe]
 

@@ -1,9 +1,13 @@
 """Models that are loaded, and what becomes of those that nobody needs."""
 
 import gc
+import logging
 from weakref import ref
 
+import pytest
+
 from api.models import Models
+from index.errors import BadRequest, Misconfigured
 from index.recipe import Recipe
 from tests.fakes import HashingEmbedder
 
@@ -29,3 +33,12 @@ def test_a_model_that_nobody_needs_is_freed():
     models.keep_only([])
     assert other() is None
     gc.unfreeze()
+
+
+def test_a_model_that_somebody_asks_for_and_that_can_not_be_is_no_error_of_ours(caplog):
+    def load(recipe: Recipe) -> HashingEmbedder:
+        raise Misconfigured(f"there is no {recipe.embedder}")
+
+    with pytest.raises(BadRequest, match="there is no model of that name"):
+        Models(load, Recipe()).tried(Recipe(embedder="model of that name"))
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
