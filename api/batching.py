@@ -13,7 +13,7 @@ from index.vectors import Vectors
 TOGETHER = 16
 # So many that nobody waits for yet are worth a batch of their own.
 AHEAD = 8
-# Longer questions are passages: padding the others to their length would cost more than it saves.
+# Longer questions are passages: those that go together with one would wait for it.
 LONGEST = 400
 
 
