@@ -102,6 +102,8 @@ class Edge:
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         if not all(map(is_host, hosts)):
             return 400, "the header Host is no host and port"
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
+            return 400, "the request has both Content-Length and Transfer-Encoding: where its body ends is anybody's guess"
         return None
 
 

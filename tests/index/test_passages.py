@@ -10,7 +10,7 @@ from index.chunks import SHOWN
 from index.passages import Passages
 
 ROWS = 10
-PASSAGE_BYTES = 2_000
+PASSAGE_BYTES = 1_200
 
 
 class Table:
