@@ -16,7 +16,7 @@ STEPS = (8, 16)
 SHORT = 64
 # A short text by itself is a question, and somebody waits for it.
 STEP_ALONE = 4
-# Leaving out padding costs copies: below this share of a batch they are worth it.
+# Where all texts attend at once (`PaddedBert`), leaving out padding costs copies: below this share of a batch they are worth it.
 WORTH_IT = 0.9
 
 
