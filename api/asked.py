@@ -12,7 +12,8 @@ from api.platform import Platform
 from api.stage_metrics import saw_answer, saw_search, saw_usage
 from index.answers import AnswerRecord
 from index.embedder import Embedder
-from index.search import Opened, View
+from index.reader import Opened
+from index.search import View
 from tasks.answer import Answer, Citation, Question, Say, tell
 from tasks.context import Source, fitting, sources
 from tasks.replay import record_of

@@ -18,7 +18,7 @@ from api.parts_health import HealthReply, looked_at, overall
 from api.platform import Platform
 from api.problems import problem
 from index.errors import GroundworkError, Unavailable
-from index.search import Opened
+from index.reader import Opened
 from tasks.retrieve import Query, retrieve
 
 _log = logging.getLogger("groundwork.api")

@@ -15,7 +15,7 @@ from api.shadow import Shadow
 from api.traffic import Traffic
 from index.embedder import Embedder
 from index.errors import GroundworkError
-from index.search import Reader
+from index.reader import Reader
 from index.serving import Serving, serving
 from index.settings import Settings
 from index.store import Store

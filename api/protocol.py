@@ -1,4 +1,4 @@
-"""HTTP/1.1 over a socket, with an end to the patience with clients that don't send a whole head."""
+"""HTTP/1.1 over a socket, with an end to the patience with clients that don't send a whole head, or don't read their replies."""
 
 import asyncio
 from typing import Any
@@ -10,22 +10,29 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_S = 15.0
 # A client that says nothing more has gone, unless a reply comes as quickly as this: some close their half when they have said all.
 LISTENS_S = 0.1
+# In which a client that has a reply to read takes none of it, by what the system's buffers let us see: twice that at most.
+READS_S = 60.0
 
 
 class PatientProtocol(H11Protocol):
-    """Closes a connection whose request has not a whole head in time: uvicorn's own clock runs only between two requests."""
+    """Closes a connection whose request has no whole head in time, or whose reply is not read: uvicorn's clock runs between requests."""
 
     head_s = HEAD_S
+    reads_s = READS_S
     _head_timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent's
         """A client is there."""
         super().connection_made(transport)
         self._wait_for_head()
+        self._look_whether_it_reads(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has gone."""
         self._stop_waiting()
+        if self._read_timer is not None:
+            self._read_timer.cancel()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # what asyncio asks for
@@ -57,6 +64,14 @@ class PatientProtocol(H11Protocol):
     def _has_begun(self) -> bool:
         return bool(self.conn.trailing_data[0])
 
+    def _look_whether_it_reads(self, before: int) -> None:
+        """A reply that nobody takes would keep its place among the requests, and closing waits for it without an end."""
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == before:
+            self.transport.abort()
+        else:
+            self._read_timer = self.loop.call_later(self.reads_s, self._look_whether_it_reads, unread)
+
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(self.head_s, self._give_up)
 
@@ -73,6 +88,6 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def patient(head_s: float) -> type[Any]:
-    """The protocol with another patience."""
-    return type("Patient", (PatientProtocol,), {"head_s": head_s})
+def patient(seconds: float) -> type[Any]:
+    """The protocol with another patience, with what is sent and what is read."""
+    return type("Patient", (PatientProtocol,), {"head_s": seconds, "reads_s": seconds})

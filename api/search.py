@@ -19,7 +19,8 @@ from api.stage_metrics import saw_search
 from index.chunks import Chunk
 from index.embedder import Embedder
 from index.errors import Unavailable
-from index.search import Opened, View
+from index.reader import Opened
+from index.search import View
 from tasks.explain import as_json as explained
 from tasks.place import Place
 from tasks.rerank import CANDIDATES

@@ -14,7 +14,7 @@ from api import counts
 from api.worker_server import WhenReady, Worker
 from index import logs, telemetry
 from index.errors import GroundworkError, Misconfigured
-from index.search import Opened
+from index.reader import Opened
 from index.settings import Settings
 from tasks.retrieve import Query, retrieve
 

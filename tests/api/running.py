@@ -63,7 +63,7 @@ class Reply:
 class RunningApi:
     """Start it with `with`. `ingesting` is off until `start_ingester` is called, as when that process is down.
 
-    `patience_s`: how long a client may pause in what it sends.
+    `patience_s`: how long a client may pause in what it sends and reads.
     """
 
     def __init__(
@@ -115,6 +115,11 @@ class RunningApi:
     def port(self) -> int:
         """Where the server listens; it has chosen a free one."""
         return int(self._server.servers[0].sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
 
     def start_ingester(self) -> Self:
         """Takes the index over and begins to drain the inbox; searching works when this returns."""

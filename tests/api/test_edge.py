@@ -306,6 +306,28 @@ def test_many_requests_at_once_hold_up_nobody(hasty, connection):
     assert monotonic() - began < 2
 
 
+def asked_for_much(connection):
+    """How many replies are asked for, of more bytes together than the system's buffers hold."""
+    connection.sendall(b"GET /schema/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 100)
+    return 100
+
+
+def test_who_does_not_read_replies_is_hung_up_on(hasty, connection):
+    asked_for_much(connection)
+    RunningApi.until(lambda: hasty.connections == 1)
+    RunningApi.until(lambda: hasty.connections == 0)
+
+
+def test_who_reads_replies_slowly_gets_them_all(connection):
+    asked = asked_for_much(connection)
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    said = b""
+    while part := connection.recv(1_000_000, socket.MSG_WAITALL):
+        said += part
+        sleep(PATIENCE_S / 10)
+    assert said.count(b"HTTP/1.1 200 OK") == asked + 1
+
+
 def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(connection):
     connection.sendall(b"GET /health/live HTTP/1.1\r\nX: ")
     connection.settimeout(10)
