@@ -15,7 +15,8 @@ from index.canaries import Canaries, Canary, CanaryRun
 from index.chunks import Chunk
 from index.embedder import Embedder, Vectors
 from index.errors import GroundworkError
-from index.search import Opened, View
+from index.reader import Opened
+from index.search import View
 from tasks.retrieve import Query, retrieve
 
 COUNT = 100

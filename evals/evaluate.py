@@ -18,8 +18,9 @@ from index.errors import BadRequest, Conflict, Unavailable
 from index.evaluations import Evaluation
 from index.golden import GoldenQuestion, Part
 from index.golden_sets import GoldenSets
+from index.reader import Reader
 from index.releases import Release
-from index.search import Reader, View
+from index.search import View
 from tasks.golden import resolve
 from tasks.retrieve import Query, retrieve
 

@@ -12,8 +12,9 @@ from evals.prove import values_of
 from evals.ranking import NDCG
 from evals.recall import Recall, measure, probe, questions, sentence
 from index.embedder import Embedder
+from index.reader import Opened, Reader
 from index.releases import Release
-from index.search import Opened, Reader, View
+from index.search import View
 from index.store import Store
 from tasks.health import Finding, documents, examined, passages
 from tasks.prepare import Tools

@@ -9,8 +9,9 @@ import numpy as np
 from evals.causes import Loss, first_bad
 from index.embedder import Embedder
 from index.golden import GoldenQuestion, Passage
+from index.reader import Reader
 from index.releases import Release
-from index.search import Reader, View
+from index.search import View
 from tasks.golden import Relevance, resolve
 from tasks.retrieve import Hit, Query, retrieve
 

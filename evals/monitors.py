@@ -17,7 +17,8 @@ from evals.intervals import Interval
 from evals.watch import CANARIES, CANARY_PASSAGES, GOLDEN, GOLDEN_PASSAGES, RECALL, Facts, explained, readings
 from index.embedder import Embedder
 from index.golden import Passage
-from index.search import Reader, View
+from index.reader import Reader
+from index.search import View
 from index.store import Store
 
 FEEDBACK_NOW, FEEDBACK_BEFORE = timedelta(days=7), timedelta(days=84)

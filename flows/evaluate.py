@@ -36,8 +36,8 @@ from index.exams import Standing
 from index.golden import CANARIES, GoldenQuestion, Part
 from index.overrides import overridden
 from index.progress import EvaluationProgress, EvaluationStep
+from index.reader import Reader
 from index.releases import Release
-from index.search import Reader
 from index.settings import Settings
 from index.store import Store, open_store
 from tasks.answer import Generator, Question, answer

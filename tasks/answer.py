@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from index.chunks import Chunk
 from index.embedder import Embedder
 from index.errors import GroundworkError, Unavailable
-from index.search import Views
+from index.reader import Views
 from tasks.context import CONTEXT_TOKENS, fitting
 from tasks.retrieve import Hit, Query, Retrieved, retrieve
 

@@ -17,7 +17,7 @@ from index.embedder import Embedder
 from index.errors import NotFound
 from index.feedback import Feedback
 from index.golden import GoldenQuestion, Origin, Passage
-from index.search import Views
+from index.reader import Views
 from index.store import Store
 from tasks.retrieve import Query, retrieve
 

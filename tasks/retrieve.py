@@ -12,7 +12,8 @@ from index.embedder import Embedder, Vectors
 from index.errors import BadRequest, Conflict, Unavailable
 from index.neighbours import Neighbours
 from index.policy import SearchSettings
-from index.search import View, Views
+from index.reader import Views
+from index.search import View
 from tasks.explain import Explanation, Parts, explanation, parts_of
 from tasks.place import Mode, Place, place_after, resumed
 from tasks.ranked import DEEPEST, Ranked, Scored, Sought, ranked

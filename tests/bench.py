@@ -10,9 +10,9 @@ from evals.gate import Verdict
 from index.documents import Draft, Write
 from index.embedder import Embedder
 from index.errors import Misconfigured
+from index.reader import Reader
 from index.recipe import Recipe
 from index.releases import Release
-from index.search import Reader
 from index.shortened import shortened
 from index.store import Store, open_store
 from tasks.batch import Outcome, run_batch

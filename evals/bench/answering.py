@@ -14,7 +14,7 @@ from evals.intervals import score
 from index.embedder import Embedder
 from index.evaluations import Score
 from index.golden import GoldenQuestion
-from index.search import Reader
+from index.reader import Reader
 from index.store import open_store
 from tasks.answer import Question, answer
 from tasks.extract import MIN_SIMILARITY, ExtractiveGenerator

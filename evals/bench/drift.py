@@ -21,7 +21,7 @@ from index.documents import Draft
 from index.embedder import open_embedder
 from index.errors import Misconfigured
 from index.queries import Asked
-from index.search import Reader
+from index.reader import Reader
 from index.settings import Settings
 from index.store import Store, open_store
 from tasks.batch import run_batch

@@ -15,7 +15,7 @@ from evals.bench.figures import Case, Figure, Stopwatch, p50_ms
 from evals.bench.footprint import Footprint, footprint
 from evals.bench.options import Options
 from index.documents import Draft
-from index.search import Reader
+from index.reader import Reader
 from index.store import Store, open_store
 from tasks.batch import run_batch
 from tasks.maintain import maintain

@@ -26,7 +26,7 @@ from index.chunks import table_name
 from index.documents import Draft
 from index.embedder import Vectors
 from index.policy import IndexPolicy
-from index.search import Reader
+from index.reader import Reader
 from index.store import Store, open_store
 from tasks.batch import run_batch
 from tasks.prepare import Tools

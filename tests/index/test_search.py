@@ -7,7 +7,8 @@ import pytest
 from index.chunks import Chunk
 from index.documents import Draft
 from index.errors import Conflict, NotFound, Unavailable
-from index.search import OPEN_VIEWS, Candidate, View
+from index.reader import OPEN_VIEWS
+from index.search import Candidate, View
 from index.store import Store
 from tests.bench import Bench, trusting_tools
 from tests.fakes import HashingEmbedder

@@ -100,6 +100,17 @@ def test_an_index_is_made_while_batches_come_and_holds_what_was_there_before_it(
     assert orchard.found("walnut by the gate", mode="vector")[0] == "late"
 
 
+def test_what_the_index_finds_has_the_scores_of_an_exact_search(orchard: Bench):
+    reindex(orchard.store, orchard.publisher.table, POLICY)
+    orchard.put("new", "A walnut stands alone by the gate.")  # in no index
+    view, question = orchard.reader.view(), orchard.embedder.embed_query("a walnut and a fig and a plum")
+    exact = {candidate.row: candidate.score for candidate in view.by_vector(question, 401, None, exact=True)}
+    for limit in (10, 100):
+        found = view.by_vector(question, limit, None, settings=SearchSettings(8, 20))
+        assert [candidate.score for candidate in found] == pytest.approx(sorted(exact.values(), reverse=True)[:limit], abs=1e-6)
+        assert [candidate.score for candidate in found] == pytest.approx([exact[candidate.row] for candidate in found], abs=1e-6)
+
+
 def test_nobody_folds_while_an_index_is_made(orchard: Bench):
     with indexes_of(orchard.store, orchard.publisher.table) as lease:
         assert lease.try_acquire()

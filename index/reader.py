@@ -1,0 +1,140 @@
+"""Which release is searched: the log is followed as releases come, and the last few stay open."""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any, Protocol
+
+from lancedb.db import DBConnection
+
+from index import tables
+from index.chunks import FULL_TEXT_COLUMN, table_name
+from index.ledger import Ledger
+from index.releases import Release, ReleaseLog
+from index.search import View
+from index.shares import Shares
+from index.text_search import TextDatasets
+
+OPEN_VIEWS = 8
+
+
+class Views(Protocol):
+    """Where releases are opened."""
+
+    def view(self, number: int | None = None) -> View:
+        """The live release, or the named one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release that somebody has opened: the same for as long as it is used, whatever becomes live meanwhile."""
+
+    opened: View
+
+    def view(self, number: int | None = None) -> View:
+        """Always that one."""
+        del number
+        return self.opened
+
+
+class Reader:
+    """Follows the release log and keeps the last few releases open. Safe to share between threads."""
+
+    def __init__(
+        self,
+        db: DBConnection,
+        log: ReleaseLog,
+        ledger: Ledger,
+        index_cache: int,
+        prepare: Callable[[Release], object] = lambda _: None,
+        kept_bytes: int = 0,
+    ) -> None:
+        """`prepare` is called on a release of another embedder before it becomes live, and may raise to stay on what is.
+
+        `kept_bytes` is the memory for passages of each open release.
+        """
+        self._prepare = prepare
+        self._kept_bytes = kept_bytes
+        self._db = db
+        self._index_cache = index_cache
+        self._log = log
+        self._ledger = ledger
+        self._views: OrderedDict[int, View] = OrderedDict()
+        self.followed = 0
+        self._live = 0
+        self._datasets: dict[str, Any] = {}
+        self._texts = TextDatasets(db)
+        self._shares: defaultdict[str, Shares] = defaultdict(Shares)
+        self._warmed: frozenset[str] = frozenset()
+        self._lock = RLock()
+
+    @property
+    def newest(self) -> int:
+        """The newest release that is taken in: what it says holds for each view from now on."""
+        return self._log.events[self.followed - 1].state.newest if self.followed else 0
+
+    def follow(self) -> bool:
+        """Takes in what happened since the last call; True when there was something new.
+
+        Searches go on with what was live before until the release that is live now is opened and its index is in memory.
+        """
+        self._log.refresh()
+        events = len(self._log.events)
+        if events == self.followed:
+            return False
+        live = self._log.events[events - 1].state.live
+        with self._lock:
+            self._forget_stale()
+        if live:
+            view = self.view(live)
+            if self._live and view.release.embedder != self._log.get(self._live).embedder:
+                self._prepare(view.release)
+            self._warm(view)
+            _ = view.tail  # its statistics are read here, not by the first who searches
+        with self._lock:
+            if events > self.followed:
+                self.followed, self._live = events, live
+        return True
+
+    def view(self, number: int | None = None) -> View:
+        """The live release, or the named one; raises `NotFound`, `Conflict` or `Unavailable`."""
+        release = self._served() if number is None else self._log.servable(number)
+        with self._lock:
+            view = self._views.get(release.number)
+            if view is None:
+                view = self._views[release.number] = self._open(release)
+                while len(self._views) > OPEN_VIEWS:
+                    self._views.popitem(last=False)
+            self._views.move_to_end(release.number)
+            return view
+
+    def _served(self) -> Release:
+        """What searches get: what was live a moment ago is until the new one is ready, even where it was retired meanwhile."""
+        return self._log.get(self._live) if self._live else self._log.live()
+
+    def _warm(self, view: View) -> None:
+        """Small commits leave the index as it was: only what is new in it is worth the time."""
+        if view.index_segments - self._warmed:
+            view.prewarm()
+            self._warmed = view.index_segments
+
+    def _open(self, release: Release) -> View:
+        name = table_name(release.generation)
+        if name not in self._datasets:
+            self._datasets[name] = tables.dataset(tables.open_existing(self._db, name), tables.session(self._index_cache))
+        dataset = self._datasets[name].checkout_version(release.version)
+        indexes = [index for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
+        words = self._texts.at(name, release.version, frozenset(part.uuid for index in indexes for part in index.segments))
+        hidden = self._ledger.buried_since(release.number)
+        return View(
+            release, dataset, hidden, tables.kept_vectors(self._index_cache), self._shares[release.generation], words, self._kept_bytes
+        )
+
+    def _forget_stale(self) -> None:
+        """Drops open views that a deletion since then must change; only the newest release can't be stale."""
+        buried = self._ledger.buried()
+        for number in [number for number in self._views if number != self._log.state.newest]:
+            if {doc_id for doc_id, release in buried if release > number} != set(self._views[number].hidden):
+                del self._views[number]
