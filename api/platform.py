@@ -26,8 +26,8 @@ from tasks.generate import ChatGenerator
 from tasks.rerank import CrossEncoderReranker
 
 POLL_S = 0.2
-# Of the memory for replies: each open release has so much beside it for passages.
-PASSAGES_SHARE = 4
+# Each open release has so many times the memory for replies beside it for passages, most of which they share.
+FOR_PASSAGES = 2
 POLL_WAITED_FOR_S = 0.02
 _log = logging.getLogger("groundwork.api")
 
@@ -57,7 +57,7 @@ class Platform:
         """Opens what is cheap to open."""
         settings = self.settings
         self.serving = serving(settings.serving)
-        self.reader = self.store.reader(self.models.wait_for, self.serving.cache_mib * MIB // PASSAGES_SHARE)
+        self.reader = self.store.reader(self.models.wait_for, self.serving.cache_mib * MIB * FOR_PASSAGES)
         self.shadow = Shadow(self.store.log, self.reader, self.models)
         self.replies = Replies(self.serving.cache_mib)
         self.also_look(self.replies.forget_closed)

@@ -9,11 +9,14 @@ from typing import Any, Protocol
 from lancedb.db import DBConnection
 
 from index import tables
-from index.chunks import FULL_TEXT_COLUMN, table_name
+from index.chunks import FULL_TEXT_COLUMN, Chunk, table_name
+from index.kept_rows import KeptRows
 from index.ledger import Ledger
+from index.passages import kept_passages
 from index.releases import Release, ReleaseLog
 from index.search import View
 from index.shares import Shares
+from index.stored_vectors import kept_in_process
 from index.text_search import TextDatasets
 
 OPEN_VIEWS = 8
@@ -57,6 +60,7 @@ class Reader:
         """
         self._prepare = prepare
         self._kept_bytes = kept_bytes
+        self._passages, self._passages_of = kept_passages(kept_bytes), ""
         self._db = db
         self._index_cache = index_cache
         self._log = log
@@ -96,6 +100,8 @@ class Reader:
         with self._lock:
             if events > self.followed:
                 self.followed, self._live = events, live
+                if live:
+                    self._passages, self._passages_of = view.kept_passages, view.release.generation
         return True
 
     def view(self, number: int | None = None) -> View:
@@ -127,10 +133,16 @@ class Reader:
         dataset = self._datasets[name].checkout_version(release.version)
         indexes = [index for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
         words = self._texts.at(name, release.version, frozenset(part.uuid for index in indexes for part in index.segments))
-        hidden = self._ledger.buried_since(release.number)
-        return View(
-            release, dataset, hidden, tables.kept_vectors(self._index_cache), self._shares[release.generation], words, self._kept_bytes
-        )
+        buried = self._ledger.buried()
+        hidden = [doc_id for doc_id, since in buried if since > release.number]
+        passages = self._passages_to_begin_with(release, frozenset(doc_id for doc_id, _ in buried))
+        return View(release, dataset, hidden, kept_in_process(self._index_cache), self._shares[release.generation], words, passages)
+
+    def _passages_to_begin_with(self, release: Release, deleted: frozenset[str]) -> KeptRows[Chunk]:
+        """Those that what was live last has in memory; of what was deleted nothing, for it shall not stay there."""
+        if release.generation != self._passages_of:
+            return kept_passages(self._kept_bytes)
+        return self._passages.without(lambda chunk: chunk.doc_id in deleted)
 
     def _forget_stale(self) -> None:
         """Drops open views that a deletion since then must change; only the newest release can't be stale."""

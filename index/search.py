@@ -14,12 +14,13 @@ from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row
 from index.contents import Contents
 from index.embedder import Vectors
 from index.filters import Term
-from index.kept_vectors import KeptVectors, StoredVectors
+from index.kept_rows import KeptRows
 from index.neighbours import Neighbours, neighbours
-from index.passages import Passages
+from index.passages import kept_passages, stored_passages
 from index.policy import SearchSettings, untuned
 from index.releases import Release
 from index.shares import Shares
+from index.stored_vectors import StoredVectors
 from index.text_search import ROW, SCORE, best
 from index.vector_index import VectorIndex
 
@@ -63,15 +64,16 @@ class View(Contents):
         release: Release,
         dataset: Any,
         hidden: Sequence[str],
-        kept: KeptVectors,
+        vectors: KeptRows[bytes],
         shares: Shares | None = None,
         words: Any = None,
-        kept_bytes: int = 0,
+        passages: KeptRows[Chunk] | None = None,
     ) -> None:
-        """`kept_bytes`: the memory for passages that were shown; `kept`: that for vectors, which others may share."""
+        """`vectors` and `passages`: what is in memory of those, and the room for more; without it passages are read each time."""
         super().__init__(release, dataset, words)
-        self._passages = Passages(dataset, kept_bytes)
-        self._vectors = StoredVectors(dataset, kept)
+        self.kept_passages = passages or kept_passages(0)
+        self._passages = stored_passages(dataset, self.kept_passages)
+        self._vectors = StoredVectors(dataset, vectors)
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self.has_facets = FACETS in dataset.schema.names
@@ -141,7 +143,7 @@ class View(Contents):
         """Whose passages are in these rows, in the same order."""
         if not rows:
             return []
-        found = self._dataset._take_rows(list(rows), columns=["doc_id", "duplicate_of"])  # noqa: SLF001 - as in `Passages`
+        found = self._dataset._take_rows(list(rows), columns=["doc_id", "duplicate_of"])  # noqa: SLF001 - as in `Rows`
         return [Owner(doc_id, of) for doc_id, of in zip(found["doc_id"].to_pylist(), found["duplicate_of"].to_pylist(), strict=True)]
 
     def neighbours(self, chunks: Sequence[Chunk], count: int, always: tuple[Term, ...] = ()) -> list[Neighbours]:

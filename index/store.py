@@ -25,6 +25,7 @@ from index.rebuilds import Rebuilt
 from index.releases import Release, ReleaseLog
 from index.reports import Reports
 from index.search import View
+from index.stored_vectors import kept_in_process
 from index.vectors import HALF_PRECISION
 from index.verdicts import VerdictCache
 
@@ -77,12 +78,12 @@ class Store:
         newest = next(release for release in self.log.all() if release.generation == generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
-        return View(head, tables.dataset(table, tables.session(self.index_cache)), (), tables.kept_vectors(self.index_cache))
+        return View(head, tables.dataset(table, tables.session(self.index_cache)), (), kept_in_process(self.index_cache))
 
     def at(self, release: Release) -> View:
         """The rows of a release, whether or not it is servable still; opened for a look, not to be kept."""
         dataset = tables.dataset(tables.open_existing(self.db, table_name(release.generation)), tables.session(self.index_cache))
-        return View(release, dataset.checkout_version(release.version), (), tables.kept_vectors(self.index_cache))
+        return View(release, dataset.checkout_version(release.version), (), kept_in_process(self.index_cache))
 
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""

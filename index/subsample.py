@@ -11,6 +11,7 @@ from lancedb.table import LanceTable
 
 from index import tables, vector_index
 from index.search import View
+from index.stored_vectors import kept_in_process
 from index.vectors import Vectors
 
 SEED = 1
@@ -53,7 +54,7 @@ class Subsample:
         self._table.checkout_latest()
         release = replace(self._release, version=int(self._table.version), rows=self.count(), search={})
         cache = tables.SERVING_CACHE
-        return View(release, tables.dataset(self._table, tables.session(cache)), (), tables.kept_vectors(cache))
+        return View(release, tables.dataset(self._table, tables.session(cache)), (), kept_in_process(cache))
 
 
 def _drawn(view: View, share: float) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,6 @@ from lancedb.index import Bitmap, BTree, LabelList
 from lancedb.table import LanceTable
 
 from index import parts
-from index.kept_vectors import KeptVectors
 
 # Rows of a query without a limit: LanceDB wants a number.
 ALL = 2**31 - 1
@@ -27,8 +26,6 @@ INDEX_CACHE = 256 * 1024 * 1024
 SERVING_CACHE = 1536 * 1024 * 1024
 # Beside it, for searches by text.
 TEXT_CACHE = 256 * 1024 * 1024
-# Of what a process has for indexes: it has so much beside that for vectors, 256 MB where searches are served.
-VECTORS_SHARE = 6
 METADATA_CACHE = 64 * 1024 * 1024
 
 
@@ -110,12 +107,6 @@ def new_session(index_cache: int) -> Any:
 def session(index_cache: int) -> Any:
     """The caches that all of a process share."""
     return new_session(index_cache)
-
-
-@cache
-def kept_vectors(index_cache: int) -> KeptVectors:
-    """The vectors that all of a process share."""
-    return KeptVectors(index_cache // VECTORS_SHARE)
 
 
 def fold(table: LanceTable) -> None:

@@ -1,64 +1,73 @@
-"""Passages that were read stay in memory, within bounds."""
+"""Passages that were found stay in memory, within bounds, from release to release; of a deleted document none does."""
 
-import json
+from dataclasses import replace
 
-import pyarrow as pa
 import pytest
 
-from index import schema
-from index.chunks import SHOWN
-from index.passages import Passages
+from index.chunks import Chunk
+from index.documents import Draft
+from index.passages import BESIDE, kept_passages
+from tests.bench import Bench
 
-ROWS = 10
-PASSAGE_BYTES = 1_200
+# What `a_chunk` takes.
+A_PASSAGE = BESIDE + 2 * 10 + 12 * len("{'n': 1}")
 
 
-class Table:
-    """A dataset in memory that counts what is read."""
+def a_chunk(doc_id: str) -> Chunk:
+    return Chunk(doc_id, doc_id, 1, 0, "ten signs.", "", "", "api", "text/plain", (), 0, 10, 2, "", "", {"n": 1})
 
-    def __init__(self) -> None:
-        fields = {name: schema.chunks(4, 16).field(name) for name in SHOWN}
-        values = {"metadata": json.dumps({"n": 1}), "heading": ["Top"], "page": None}
-        columns = {
-            name: [values.get(name, 1 if pa.types.is_integer(field.type) else f"{name} {row}") for row in range(ROWS)]
-            for name, field in fields.items()
-        }
-        self.table = pa.table(columns)
-        self.read: list[int] = []
 
-    def _take_rows(self, rows: list[int], columns: list[str]) -> pa.Table:
-        self.read += rows
-        return self.table.select(columns).take(rows)
+def test_what_was_read_longest_ago_makes_room():
+    kept = kept_passages(2 * A_PASSAGE)
+    kept.keep({("file", row): a_chunk(str(row)) for row in (1, 2, 3)})
+    assert [chunk and chunk.doc_id for chunk in kept.at([("file", row) for row in (1, 2, 3)])] == [None, "2", "3"]
+
+
+def test_one_that_is_larger_than_the_room_pushes_nothing_out():
+    kept = kept_passages(A_PASSAGE)
+    large = Chunk("b", "b", 1, 0, "eleven signs"[:11], "", "", "api", "text/plain", (), 0, 11, 2, "", "", {"n": 1})
+    kept.keep({("file", 1): a_chunk("a")})
+    kept.keep({("file", 2): large})
+    assert kept.at([("file", 1), ("file", 2)]) == [a_chunk("a"), None]
 
 
 @pytest.fixture
-def table():
-    return Table()
+def known(bench: Bench) -> Bench:
+    """Two documents whose passages were found, by a reader with room for them."""
+    bench = replace(bench, reader=bench.store.reader(kept_bytes=100_000))
+    bench.ingest(Draft("apples", content=b"Apples grow."), Draft("pears", content=b"Pears grow."))
+    assert sorted(bench.found("what grows", mode="vector")) == ["apples", "pears"]
+    return bench
 
 
-def test_passages_come_in_the_order_that_is_asked_for(table):
-    passages = Passages(table, 10 * PASSAGE_BYTES)
-    assert [chunk.text for chunk in passages.at([7, 2, 7])] == ["text 7", "text 2", "text 7"]
-    assert [chunk.text for chunk in passages.at([2, 3, 7])] == ["text 2", "text 3", "text 7"]
-    assert passages.at([]) == []
+def texts(bench: Bench) -> list[str]:
+    return [hit.chunk.text for hit in bench.search("what grows", mode="vector").hits]
 
 
-def test_what_was_read_is_not_read_again(table):
-    passages = Passages(table, 10 * PASSAGE_BYTES)
-    passages.at([1, 2])
-    passages.at([2, 3, 1])
-    assert table.read == [1, 2, 3]
+def in_memory(bench: Bench) -> list[str]:
+    """The documents whose passages are, in the live release."""
+    view = bench.reader.view()
+    kept: list[str] = []
+    view.kept_passages.without(lambda chunk: bool(kept.append(chunk.doc_id)))
+    return sorted(kept)
 
 
-def test_what_was_read_longest_ago_makes_room(table):
-    passages = Passages(table, 3 * PASSAGE_BYTES)
-    for rows in ([1], [2], [3], [4], [5], [5], [1]):
-        passages.at(rows)
-    assert table.read == [1, 2, 3, 4, 5, 1]
+def test_what_was_found_is_in_memory_in_the_releases_after(known: Bench):
+    assert in_memory(known) == ["apples", "pears"]
+    known.put("plums", "Plums fall.")
+    assert in_memory(known) == ["apples", "pears"]
+    assert sorted(hit.chunk.text for hit in known.search("what grows", mode="vector").hits) == [
+        "Apples grow.",
+        "Pears grow.",
+        "Plums fall.",
+    ]
 
 
-def test_without_memory_each_is_read_each_time(table):
-    passages = Passages(table)
-    passages.at([1])
-    passages.at([1])
-    assert table.read == [1, 1]
+def test_of_a_deleted_document_nothing_stays_in_memory(known: Bench):
+    known.delete("pears")
+    assert in_memory(known) == ["apples"]
+
+
+def test_a_changed_document_is_read_anew(known: Bench):
+    known.put("pears", "Pears ripen.")
+    assert sorted(texts(known)) == ["Apples grow.", "Pears ripen."]

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from index.kept_vectors import BESIDE, KeptVectors, StoredVectors
+from index.kept_rows import KeptRows
+from index.stored_vectors import BESIDE, StoredVectors, kept_vectors
 
 QUESTION = np.array([1, 0], np.float32)
 COSINES = [0.0, 0.25, 0.5, 1.0]
@@ -44,37 +45,37 @@ def dataset(folder: Path) -> Counted:
     return Counted(lance.dataset(folder))
 
 
-def scores(dataset: Any, kept: KeptVectors, *rows: int) -> list[float]:
+def scores(dataset: Any, kept: KeptRows[bytes], *rows: int) -> list[float]:
     return StoredVectors(dataset, kept).scores(QUESTION, rows).tolist()
 
 
 def test_scores_come_in_the_order_that_is_asked_for(dataset: Counted):
-    assert scores(dataset, KeptVectors(1_000), 3, 1, 3) == [1.0, 0.25, 1.0]
-    assert scores(dataset, KeptVectors(1_000)) == []
+    assert scores(dataset, kept_vectors(1_000), 3, 1, 3) == [1.0, 0.25, 1.0]
+    assert scores(dataset, kept_vectors(1_000)) == []
 
 
 def test_what_was_read_is_not_read_again(dataset: Counted):
-    kept = KeptVectors(4 * A_VECTOR)
+    kept = kept_vectors(4 * A_VECTOR)
     scores(dataset, kept, 1, 2)
     assert scores(dataset, kept, 2, 3, 1) == [0.5, 1.0, 0.25]
     assert dataset.read == [1, 2, 3]
 
 
 def test_what_was_asked_for_longest_ago_makes_room(dataset: Counted):
-    kept = KeptVectors(2 * A_VECTOR)
+    kept = kept_vectors(2 * A_VECTOR)
     for row in (0, 1, 0, 2, 0, 1):
         assert scores(dataset, kept, row) == [COSINES[row]]
     assert dataset.read == [0, 1, 2, 1]
 
 
 def test_without_memory_each_is_read_each_time(dataset: Counted):
-    kept = KeptVectors(0)
+    kept = kept_vectors(0)
     assert scores(dataset, kept, 1, 2) == scores(dataset, kept, 1, 2) == [0.25, 0.5]
     assert dataset.read == [1, 2, 1, 2]
 
 
 def test_a_later_version_has_what_it_has_in_common_with_an_earlier_one(folder: Path, dataset: Counted):
-    kept = KeptVectors(1_000_000)
+    kept = kept_vectors(1_000_000)
     scores(dataset, kept, 0, 1)
     later = Counted(lance.write_dataset(table([0.75]), folder, mode="append"))
     assert scores(later, kept, 1, 1 << 32) == [0.25, 0.75]
@@ -82,14 +83,14 @@ def test_a_later_version_has_what_it_has_in_common_with_an_earlier_one(folder: P
 
 
 def test_a_row_of_the_same_number_in_another_table_is_another(tmp_path: Path, dataset: Counted):
-    kept = KeptVectors(1_000_000)
+    kept = kept_vectors(1_000_000)
     scores(dataset, kept, 0, 1)
     other = Counted(lance.write_dataset(table([0.75, 0.125]), tmp_path / "other"))
     assert scores(other, kept, 0, 1) == [0.75, 0.125]
 
 
 def test_what_is_written_after_a_restored_version_is_another(folder: Path, dataset: Counted):
-    kept = KeptVectors(1_000_000)
+    kept = kept_vectors(1_000_000)
     before = lance.write_dataset(table([0.75]), folder, mode="append")
     scores(before, kept, 0, 1 << 32)
     lance.dataset(folder, version=1).restore()
@@ -100,4 +101,4 @@ def test_what_is_written_after_a_restored_version_is_another(folder: Path, datas
 
 def test_a_question_is_rounded_as_the_vectors_are(dataset: Counted):
     third = np.array([1 / 3, 0], np.float32)
-    assert StoredVectors(dataset, KeptVectors(0)).scores(third, [3]).tolist() == [float(np.float16(1 / 3))]
+    assert StoredVectors(dataset, kept_vectors(0)).scores(third, [3]).tolist() == [float(np.float16(1 / 3))]
