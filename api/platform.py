@@ -15,6 +15,7 @@ from api.shadow import Shadow
 from api.traffic import Traffic
 from index.embedder import Embedder
 from index.errors import GroundworkError
+from index.kept import Kept
 from index.reader import Reader
 from index.serving import Serving, serving
 from index.settings import Settings
@@ -26,8 +27,8 @@ from tasks.generate import ChatGenerator
 from tasks.rerank import CrossEncoderReranker
 
 POLL_S = 0.2
-# Each open release has so many times the memory for replies beside it for passages, most of which they share.
-FOR_PASSAGES = 2
+# So many times the memory for replies is beside it for what searches find.
+FOR_PASSAGES, FOR_VECTORS = 2, 8
 POLL_WAITED_FOR_S = 0.02
 _log = logging.getLogger("groundwork.api")
 
@@ -57,7 +58,8 @@ class Platform:
         """Opens what is cheap to open."""
         settings = self.settings
         self.serving = serving(settings.serving)
-        self.reader = self.store.reader(self.models.wait_for, self.serving.cache_mib * MIB * FOR_PASSAGES)
+        memory = self.serving.cache_mib * MIB
+        self.reader = self.store.reader(self.models.wait_for, Kept.room(FOR_PASSAGES * memory, FOR_VECTORS * memory))
         self.shadow = Shadow(self.store.log, self.reader, self.models)
         self.replies = Replies(self.serving.cache_mib)
         self.also_look(self.replies.forget_closed)

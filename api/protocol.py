@@ -1,7 +1,11 @@
 """HTTP/1.1 over a socket, with an end to the patience with clients that don't send a whole head, or don't read their replies."""
 
 import asyncio
-from typing import Any
+from contextlib import suppress
+from fcntl import ioctl
+from sys import byteorder
+from termios import TIOCOUTQ
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -10,8 +14,32 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_S = 15.0
 # A client that says nothing more has gone, unless a reply comes as quickly as this: some close their half when they have said all.
 LISTENS_S = 0.1
-# In which a client that has a reply to read takes none of it, by what the system's buffers let us see: twice that at most.
+# In which a client that has a reply to read takes none of it: that long at least, and twice that at most.
 READS_S = 60.0
+
+
+class Counted:
+    """A transport that counts the bytes that are written to it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._socket = transport.get_extra_info("socket")
+        self.written = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Sends as much as the client takes now, and the rest later."""
+        self.written += len(data)
+        self._transport.write(data)
+
+    def unread(self) -> int:
+        """Bytes that the client has not taken yet: those that wait here, and those that wait in the system."""
+        waiting: int = self._transport.get_write_buffer_size()
+        with suppress(OSError):  # of this kind of socket the system does not tell
+            waiting += int.from_bytes(ioctl(self._socket.fileno(), TIOCOUTQ, bytes(4)), byteorder)
+        return waiting
 
 
 class PatientProtocol(H11Protocol):
@@ -24,9 +52,10 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent's
         """A client is there."""
-        super().connection_made(transport)
+        counted = Counted(transport)
+        super().connection_made(cast(asyncio.Transport, counted))
         self._wait_for_head()
-        self._look_whether_it_reads(0)
+        self._look_whether_it_reads(counted, 0, 0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has gone."""
@@ -64,13 +93,14 @@ class PatientProtocol(H11Protocol):
     def _has_begun(self) -> bool:
         return bool(self.conn.trailing_data[0])
 
-    def _look_whether_it_reads(self, before: int) -> None:
+    def _look_whether_it_reads(self, transport: Counted, unread_before: int, taken_before: int) -> None:
         """A reply that nobody takes would keep its place among the requests, and closing waits for it without an end."""
-        unread = self.transport.get_write_buffer_size()
-        if unread and unread == before:
-            self.transport.abort()
+        unread = transport.unread()
+        taken = transport.written - unread
+        if unread and unread_before and taken <= taken_before:
+            transport.abort()
         else:
-            self._read_timer = self.loop.call_later(self.reads_s, self._look_whether_it_reads, unread)
+            self._read_timer = self.loop.call_later(self.reads_s, self._look_whether_it_reads, transport, unread, taken)
 
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(self.head_s, self._give_up)

@@ -1,8 +1,7 @@
 """What was read of rows last stays in memory, by the files that they are in: a file never changes, and versions of a table share most."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Generic, Self, TypeVar
 
@@ -12,54 +11,65 @@ import pyarrow as pa
 _OFFSET_BITS = 32
 # The files of a fragment, and a row of it.
 Place = tuple[str, int]
+# Those of a dataset, by the numbers of its fragments.
+Files = Mapping[int, str]
 V = TypeVar("V")
+
+
+def files_of(dataset: Any) -> Files:
+    """The files of a Lance dataset that stays on one version."""
+    return {part.fragment_id: " ".join(file.path for file in part.data_files()) for part in dataset.get_fragments()}
 
 
 class KeptRows(Generic[V]):
     """What was made of rows by their places. Safe to share between threads."""
 
-    def __init__(self, most_bytes: int, size: Callable[[V], int]) -> None:
-        """It keeps so many bytes in memory at most, by what `size` says of each."""
-        self._most = self._left = most_bytes
+    def __init__(self, most_bytes: int, size: Callable[[V], int], known: Iterable[tuple[Place, tuple[V, int]]] = ()) -> None:
+        """It keeps so many bytes in memory at most, by what `size` says of each; `known` is there to begin with, with its size."""
+        self._most = most_bytes
         self._size = size
-        self._known: OrderedDict[Place, V] = OrderedDict()
+        self._known = OrderedDict(known)
+        self._left = most_bytes - sum(size for _, size in self._known.values())
         self._lock = Lock()
 
     def at(self, places: Sequence[Place]) -> list[V | None]:
         """What is known of these places, in the same order; None of those that are not in memory."""
+        found: list[V | None] = []
         with self._lock:
-            found = [self._known.get(place) for place in places]
-            for place, value in zip(places, found, strict=True):
-                if value is not None:
+            for place in places:
+                known = self._known.get(place)
+                if known is not None:
                     self._known.move_to_end(place)
+                found.append(known[0] if known is not None else None)
         return found
 
     def keep(self, read: Mapping[Place, V]) -> None:
         """Takes these in; what was asked for longest ago makes room."""
+        sized = [(place, (value, self._size(value))) for place, value in read.items()]
         with self._lock:
-            for place, value in read.items():
-                size = self._size(value)
-                if place not in self._known and size <= self._most:
-                    self._known[place] = value
-                    self._left -= size
+            for place, known in sized:
+                if place not in self._known and known[1] <= self._most:
+                    self._known[place] = known
+                    self._left -= known[1]
             while self._left < 0:
-                self._left += self._size(self._known.popitem(last=False)[1])
+                self._left += self._known.popitem(last=False)[1][1]
 
     def without(self, unwanted: Callable[[V], bool]) -> Self:
-        """The same to begin with, but for what is unwanted."""
-        other = type(self)(self._most, self._size)
+        """The same to begin with, but for what is unwanted: whoever still uses this one puts nothing into that."""
         with self._lock:
-            known = dict(self._known)
-        other.keep({place: value for place, value in known.items() if not unwanted(value)})
-        return other
+            known = list(self._known.items())
+        return type(self)(self._most, self._size, (item for item in known if not unwanted(item[1][0])))
 
 
 class Rows(Generic[V]):
     """Rows of a Lance dataset that stays on one version, read where they are not in memory. Safe to share between threads."""
 
-    def __init__(self, dataset: Any, kept: KeptRows[V], columns: Sequence[str], made_of: Callable[[pa.Table], Sequence[V]]) -> None:
-        """`made_of` makes of some columns what is wanted of each row."""
+    def __init__(
+        self, dataset: Any, files: Files, kept: KeptRows[V], columns: Sequence[str], made_of: Callable[[pa.Table], Sequence[V]]
+    ) -> None:
+        """`files` are those of the dataset; `made_of` makes of some columns what is wanted of each row."""
         self._dataset = dataset
+        self._files = files
         self._kept = kept
         self._columns = list(columns)
         self._made_of = made_of
@@ -78,7 +88,3 @@ class Rows(Generic[V]):
         read = dict(zip(places, self._made_of(table), strict=True))
         self._kept.keep(read)
         return read
-
-    @cached_property
-    def _files(self) -> dict[int, str]:
-        return {part.fragment_id: " ".join(file.path for file in part.data_files()) for part in self._dataset.get_fragments()}

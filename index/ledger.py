@@ -141,6 +141,10 @@ class Ledger:
         rows = self._tombstones.search().select(["doc_id", "revision", "release"]).limit(tables.ALL).to_arrow().to_pylist()
         return {row["doc_id"]: (row["revision"], row["release"]) for row in rows}
 
+    def buried_since(self, release: int) -> list[str]:
+        """Documents that were deleted in a release after `release`."""
+        return [doc_id for doc_id, buried in self.buried() if buried > release]
+
     def buried(self) -> list[tuple[str, int]]:
         """Each document that was ever deleted and hides in earlier releases, with the release that it was deleted in."""
         self._tombstones.checkout_latest()

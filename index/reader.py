@@ -9,14 +9,12 @@ from typing import Any, Protocol
 from lancedb.db import DBConnection
 
 from index import tables
-from index.chunks import FULL_TEXT_COLUMN, Chunk, table_name
-from index.kept_rows import KeptRows
+from index.chunks import FULL_TEXT_COLUMN, table_name
+from index.kept import Kept
 from index.ledger import Ledger
-from index.passages import kept_passages
 from index.releases import Release, ReleaseLog
 from index.search import View
 from index.shares import Shares
-from index.stored_vectors import kept_in_process
 from index.text_search import TextDatasets
 
 OPEN_VIEWS = 8
@@ -52,15 +50,14 @@ class Reader:
         ledger: Ledger,
         index_cache: int,
         prepare: Callable[[Release], object] = lambda _: None,
-        kept_bytes: int = 0,
+        kept: Kept | None = None,
     ) -> None:
         """`prepare` is called on a release of another embedder before it becomes live, and may raise to stay on what is.
 
-        `kept_bytes` is the memory for passages of each open release.
+        `kept` is the memory for what searches find, which all releases share: none unless it is given.
         """
         self._prepare = prepare
-        self._kept_bytes = kept_bytes
-        self._passages, self._passages_of = kept_passages(kept_bytes), ""
+        self.kept = kept or Kept.nothing()
         self._db = db
         self._index_cache = index_cache
         self._log = log
@@ -72,6 +69,7 @@ class Reader:
         self._texts = TextDatasets(db)
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._warmed: frozenset[str] = frozenset()
+        self._buried: frozenset[tuple[str, int]] = frozenset()
         self._lock = RLock()
 
     @property
@@ -100,8 +98,6 @@ class Reader:
         with self._lock:
             if events > self.followed:
                 self.followed, self._live = events, live
-                if live:
-                    self._passages, self._passages_of = view.kept_passages, view.release.generation
         return True
 
     def view(self, number: int | None = None) -> View:
@@ -133,20 +129,13 @@ class Reader:
         dataset = self._datasets[name].checkout_version(release.version)
         indexes = [index for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
         words = self._texts.at(name, release.version, frozenset(part.uuid for index in indexes for part in index.segments))
-        buried = self._ledger.buried()
-        hidden = [doc_id for doc_id, since in buried if since > release.number]
-        passages = self._passages_to_begin_with(release, frozenset(doc_id for doc_id, _ in buried))
-        return View(release, dataset, hidden, kept_in_process(self._index_cache), self._shares[release.generation], words, passages)
-
-    def _passages_to_begin_with(self, release: Release, deleted: frozenset[str]) -> KeptRows[Chunk]:
-        """Those that what was live last has in memory; of what was deleted nothing, for it shall not stay there."""
-        if release.generation != self._passages_of:
-            return kept_passages(self._kept_bytes)
-        return self._passages.without(lambda chunk: chunk.doc_id in deleted)
+        hidden = self._ledger.buried_since(release.number)
+        return View(release, dataset, hidden, self._shares[release.generation], words, self.kept)
 
     def _forget_stale(self) -> None:
-        """Drops open views that a deletion since then must change; only the newest release can't be stale."""
-        buried = self._ledger.buried()
-        for number in [number for number in self._views if number != self._log.state.newest]:
-            if {doc_id for doc_id, release in buried if release > number} != set(self._views[number].hidden):
-                del self._views[number]
+        """Drops open views, and passages in memory, of documents that were deleted since: neither may show or hold them."""
+        buried = frozenset(self._ledger.buried())
+        if buried != self._buried:
+            self.kept = self.kept.without(frozenset(doc_id for doc_id, _ in buried - self._buried))
+            self._views.clear()
+            self._buried = buried

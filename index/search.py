@@ -14,9 +14,10 @@ from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row
 from index.contents import Contents
 from index.embedder import Vectors
 from index.filters import Term
-from index.kept_rows import KeptRows
+from index.kept import Kept
+from index.kept_rows import files_of
 from index.neighbours import Neighbours, neighbours
-from index.passages import kept_passages, stored_passages
+from index.passages import stored_passages
 from index.policy import SearchSettings, untuned
 from index.releases import Release
 from index.shares import Shares
@@ -64,16 +65,15 @@ class View(Contents):
         release: Release,
         dataset: Any,
         hidden: Sequence[str],
-        vectors: KeptRows[bytes],
         shares: Shares | None = None,
         words: Any = None,
-        passages: KeptRows[Chunk] | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        """`vectors` and `passages`: what is in memory of those, and the room for more; without it passages are read each time."""
+        """`kept`: what is in memory of passages and vectors, and the room for more; without it they are read each time."""
         super().__init__(release, dataset, words)
-        self.kept_passages = passages or kept_passages(0)
-        self._passages = stored_passages(dataset, self.kept_passages)
-        self._vectors = StoredVectors(dataset, vectors)
+        files, kept = files_of(dataset), kept or Kept.nothing()
+        self._passages = stored_passages(dataset, files, kept.passages)
+        self._vectors = StoredVectors(dataset, files, kept.vectors)
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self.has_facets = FACETS in dataset.schema.names

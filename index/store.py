@@ -15,6 +15,7 @@ from index.exams import Exams
 from index.feedback import Feedbacks
 from index.golden_sets import GoldenSets
 from index.inbox import Inbox, Limits
+from index.kept import Kept
 from index.lease import Lease
 from index.ledger import Ledger
 from index.originals import Originals
@@ -25,7 +26,6 @@ from index.rebuilds import Rebuilt
 from index.releases import Release, ReleaseLog
 from index.reports import Reports
 from index.search import View
-from index.stored_vectors import kept_in_process
 from index.vectors import HALF_PRECISION
 from index.verdicts import VerdictCache
 
@@ -78,20 +78,20 @@ class Store:
         newest = next(release for release in self.log.all() if release.generation == generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
-        return View(head, tables.dataset(table, tables.session(self.index_cache)), (), kept_in_process(self.index_cache))
+        return View(head, tables.dataset(table, tables.session(self.index_cache)), ())
 
     def at(self, release: Release) -> View:
         """The rows of a release, whether or not it is servable still; opened for a look, not to be kept."""
         dataset = tables.dataset(tables.open_existing(self.db, table_name(release.generation)), tables.session(self.index_cache))
-        return View(release, dataset.checkout_version(release.version), (), kept_in_process(self.index_cache))
+        return View(release, dataset.checkout_version(release.version), ())
 
     def lease(self, name: str) -> Lease:
         """The right to write the rows of a chunk table, by name."""
         return Lease(self.folder / "leases" / name)
 
-    def reader(self, prepare: Callable[[Release], object] = lambda _: None, kept_bytes: int = 0) -> Reader:
-        """A follower of the release log with a handle of its own; for `prepare` and `kept_bytes` see `Reader`."""
-        return Reader(self.db, self.log, self.ledger, self.index_cache, prepare, kept_bytes)
+    def reader(self, prepare: Callable[[Release], object] = lambda _: None, kept: Kept | None = None) -> Reader:
+        """A follower of the release log with a handle of its own; for `prepare` and `kept` see `Reader`."""
+        return Reader(self.db, self.log, self.ledger, self.index_cache, prepare, kept)
 
 
 def open_store(uri: str, home: Path, limits: Limits | None = None, *, serves: bool = False) -> Store:

@@ -1,18 +1,15 @@
 """The vectors of rows, which searches compare with questions."""
 
 from collections.abc import Sequence
-from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from index import vector_index
-from index.kept_rows import KeptRows, Rows
+from index.kept_rows import Files, KeptRows, Rows
 from index.vectors import Vectors
 
-# Of the memory that a process has for indexes: it has so much beside it for vectors, 256 MB where searches are served.
-SHARE = 6
 # What a vector takes in memory beside its numbers: the name of its place, and what keeps the order.
 BESIDE = 350
 
@@ -22,33 +19,24 @@ def kept_vectors(most_bytes: int) -> KeptRows[bytes]:
     return KeptRows(most_bytes, lambda vector: len(vector) + BESIDE)
 
 
-@cache
-def kept_in_process(index_cache: int) -> KeptRows[bytes]:
-    """That which all of a process share, beside so many bytes for indexes."""
-    return kept_vectors(index_cache // SHARE)
-
-
 class StoredVectors:
     """The vectors of a Lance dataset that stays on one version, by row. Safe to share between threads.
 
     To read a hundred takes four milliseconds of a core, more than an index takes to find them: those compared last stay in memory.
     """
 
-    def __init__(self, dataset: Any, kept: KeptRows[bytes]) -> None:
-        self._schema = dataset.schema
-        self._rows = Rows(dataset, kept, [vector_index.COLUMN], _as_bytes)
+    def __init__(self, dataset: Any, files: Files, kept: KeptRows[bytes]) -> None:
+        self._numbers = dataset.schema.field(vector_index.COLUMN).type.value_type.to_pandas_dtype()
+        self._rows = Rows(dataset, files, kept, [vector_index.COLUMN], _as_bytes)
 
     def scores(self, vector: Vectors, rows: Sequence[int]) -> Vectors:
         """The cosine of each row's vector to `vector`, shape (dimensions,), in the same order: shape (rows,)."""
         # As an exact search compares them: a question is rounded as the stored vectors are.
         rounded = vector.astype(self._numbers).astype(np.float32)
         stored = np.frombuffer(b"".join(self._rows.at(rows)), self._numbers).astype(np.float32).reshape(-1, len(vector))
-        found: Vectors = stored @ rounded
+        # Not a product of matrices: that of equal rows differs in the last bit, and ties go by the rows.
+        found: Vectors = (stored * rounded).sum(axis=1)
         return found
-
-    @cached_property
-    def _numbers(self) -> Any:
-        return self._schema.field(vector_index.COLUMN).type.value_type.to_pandas_dtype()
 
 
 def _as_bytes(table: pa.Table) -> list[bytes]:

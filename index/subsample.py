@@ -11,7 +11,6 @@ from lancedb.table import LanceTable
 
 from index import tables, vector_index
 from index.search import View
-from index.stored_vectors import kept_in_process
 from index.vectors import Vectors
 
 SEED = 1
@@ -53,8 +52,7 @@ class Subsample:
         """The rows, opened for searching as where searches are served: with room in memory for the index. A hit has nothing to show."""
         self._table.checkout_latest()
         release = replace(self._release, version=int(self._table.version), rows=self.count(), search={})
-        cache = tables.SERVING_CACHE
-        return View(release, tables.dataset(self._table, tables.session(cache)), (), kept_in_process(cache))
+        return View(release, tables.dataset(self._table, tables.session(tables.SERVING_CACHE)), ())
 
 
 def _drawn(view: View, share: float) -> Iterator[pa.RecordBatch]:

@@ -306,26 +306,32 @@ def test_many_requests_at_once_hold_up_nobody(hasty, connection):
     assert monotonic() - began < 2
 
 
-def asked_for_much(connection):
-    """How many replies are asked for, of more bytes together than the system's buffers hold."""
-    connection.sendall(b"GET /schema/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 100)
-    return 100
+MUCH = b"GET /schema/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 100
 
 
-def test_who_does_not_read_replies_is_hung_up_on(hasty, connection):
-    asked_for_much(connection)
+@pytest.fixture
+def narrow(hasty):
+    """A connection of a client with small buffers: what it does not read waits on our side."""
+    with socket.socket() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.settimeout(30)
+        opened.connect(("127.0.0.1", hasty.port))
+        yield opened
+
+
+def test_who_does_not_read_replies_is_hung_up_on(hasty, narrow):
+    narrow.sendall(MUCH)
     RunningApi.until(lambda: hasty.connections == 1)
     RunningApi.until(lambda: hasty.connections == 0)
 
 
-def test_who_reads_replies_slowly_gets_them_all(connection):
-    asked = asked_for_much(connection)
-    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-    said = b""
-    while part := connection.recv(1_000_000, socket.MSG_WAITALL):
-        said += part
-        sleep(PATIENCE_S / 10)
-    assert said.count(b"HTTP/1.1 200 OK") == asked + 1
+def test_who_reads_replies_slowly_is_not_hung_up_on(hasty, narrow):
+    narrow.sendall(MUCH)
+    end = monotonic() + 5 * PATIENCE_S
+    while monotonic() < end:
+        assert narrow.recv(2048)
+        sleep(PATIENCE_S / 20)
+    assert hasty.connections == 1
 
 
 def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(connection):

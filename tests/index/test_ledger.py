@@ -24,10 +24,6 @@ def entry(doc_id: str, state: State = "indexed", release: int = 2, source: str =
     )  # fmt: skip
 
 
-def buried_since(ledger: Ledger, release: int) -> list[str]:
-    return [doc_id for doc_id, buried in ledger.buried() if buried > release]
-
-
 def test_entries_are_read_back_and_unknown_documents_are_missing(ledger: Ledger):
     ledger.write([entry("a"), entry("b")])
     assert ledger.get(["a", "c"], with_text=True) == {"a": entry("a")}
@@ -47,7 +43,7 @@ def test_hostile_ids_are_plain_ids(ledger: Ledger, doc_id: str):
     ledger.write([entry("a"), entry(doc_id)])
     ledger.bury({doc_id: 1}, release=3)
     assert list(ledger.get([doc_id])) == [doc_id]
-    assert buried_since(ledger, 2) == [doc_id]
+    assert ledger.buried_since(2) == [doc_id]
     assert sorted(found.doc_id for found in ledger.page(None, "", 10)) == sorted(["a", doc_id])
 
 
@@ -85,14 +81,14 @@ def test_originals_that_are_still_needed_are_named(ledger: Ledger):
 
 def test_a_deletion_hides_in_older_releases_only(ledger: Ledger):
     ledger.bury({"a": 10, "b": 10}, release=3)
-    assert sorted(buried_since(ledger, 2)) == ["a", "b"]
-    assert buried_since(ledger, 3) == []
+    assert sorted(ledger.buried_since(2)) == ["a", "b"]
+    assert ledger.buried_since(3) == []
 
 
 def test_a_later_deletion_hides_in_more_releases(ledger: Ledger):
     ledger.bury({"a": 10}, release=3)
     ledger.bury({"a": 20}, release=6)
-    assert [buried_since(ledger, release) for release in (2, 5, 6)] == [["a"], ["a"], []]
+    assert [ledger.buried_since(release) for release in (2, 5, 6)] == [["a"], ["a"], []]
 
 
 def test_what_was_written_after_a_release_can_be_taken_back(ledger: Ledger):

@@ -6,7 +6,10 @@ import pytest
 
 from index.chunks import Chunk
 from index.documents import Draft
+from index.errors import Unavailable
+from index.kept import Kept
 from index.passages import BESIDE, kept_passages
+from index.search import View
 from tests.bench import Bench
 
 # What `a_chunk` takes.
@@ -34,10 +37,14 @@ def test_one_that_is_larger_than_the_room_pushes_nothing_out():
 @pytest.fixture
 def known(bench: Bench) -> Bench:
     """Two documents whose passages were found, by a reader with room for them."""
-    bench = replace(bench, reader=bench.store.reader(kept_bytes=100_000))
+    bench = replace(bench, reader=bench.store.reader(kept=Kept.room(100_000, 0)))
     bench.ingest(Draft("apples", content=b"Apples grow."), Draft("pears", content=b"Pears grow."))
     assert sorted(bench.found("what grows", mode="vector")) == ["apples", "pears"]
     return bench
+
+
+def not_now(_: object) -> None:
+    raise Unavailable("not now", 1)
 
 
 def texts(bench: Bench) -> list[str]:
@@ -45,10 +52,9 @@ def texts(bench: Bench) -> list[str]:
 
 
 def in_memory(bench: Bench) -> list[str]:
-    """The documents whose passages are, in the live release."""
-    view = bench.reader.view()
+    """The documents whose passages are."""
     kept: list[str] = []
-    view.kept_passages.without(lambda chunk: bool(kept.append(chunk.doc_id)))
+    bench.reader.kept.passages.without(lambda chunk: bool(kept.append(chunk.doc_id)))
     return sorted(kept)
 
 
@@ -66,6 +72,22 @@ def test_what_was_found_is_in_memory_in_the_releases_after(known: Bench):
 def test_of_a_deleted_document_nothing_stays_in_memory(known: Bench):
     known.delete("pears")
     assert in_memory(known) == ["apples"]
+
+
+def test_nor_does_it_while_the_release_after_it_can_not_be_served(known: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(View, "prewarm", not_now)
+    monkeypatch.setattr(View, "tail", property(not_now))
+    with pytest.raises(Unavailable):
+        known.delete("pears")
+    assert in_memory(known) == ["apples"]
+
+
+def test_a_deleted_document_that_comes_back_is_in_memory_again(known: Bench):
+    known.delete("pears")
+    known.put("pears", "Pears came back.")
+    assert sorted(texts(known)) == ["Apples grow.", "Pears came back."]
+    known.delete("apples")
+    assert in_memory(known) == ["pears"]
 
 
 def test_a_changed_document_is_read_anew(known: Bench):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from index.kept_rows import KeptRows
+from index.kept_rows import KeptRows, files_of
 from index.stored_vectors import BESIDE, StoredVectors, kept_vectors
 
 QUESTION = np.array([1, 0], np.float32)
@@ -34,6 +34,17 @@ class Counted:
         return self._dataset._take_rows(rows, columns=columns)
 
 
+class InMemory:
+    """A dataset of one fragment that is a table."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self.schema = table.schema
+
+    def _take_rows(self, rows: list[int], columns: list[str]) -> pa.Table:
+        return self.table.select(columns).take(rows)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     lance.write_dataset(table(COSINES), tmp_path / "rows")
@@ -46,7 +57,7 @@ def dataset(folder: Path) -> Counted:
 
 
 def scores(dataset: Any, kept: KeptRows[bytes], *rows: int) -> list[float]:
-    return StoredVectors(dataset, kept).scores(QUESTION, rows).tolist()
+    return StoredVectors(dataset, files_of(dataset), kept).scores(QUESTION, rows).tolist()
 
 
 def test_scores_come_in_the_order_that_is_asked_for(dataset: Counted):
@@ -89,16 +100,15 @@ def test_a_row_of_the_same_number_in_another_table_is_another(tmp_path: Path, da
     assert scores(other, kept, 0, 1) == [0.75, 0.125]
 
 
-def test_what_is_written_after_a_restored_version_is_another(folder: Path, dataset: Counted):
-    kept = kept_vectors(1_000_000)
-    before = lance.write_dataset(table([0.75]), folder, mode="append")
-    scores(before, kept, 0, 1 << 32)
-    lance.dataset(folder, version=1).restore()
-    after = lance.write_dataset(table([0.125]), folder, mode="append")
-    [row] = set(after.to_table(with_row_id=True)["_rowid"].to_pylist()) - set(range(4))
-    assert scores(after, kept, row) == [0.125]
+def test_equal_vectors_have_equal_scores_wherever_they_stand():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(7, 384)).astype(np.float16)
+    repeated = [*vectors, *vectors, *vectors]
+    stored = pa.table({"vector": pa.array(repeated, pa.list_(pa.float16(), 384))})
+    found = StoredVectors(InMemory(stored), {0: "file"}, kept_vectors(0)).scores(vectors[0].astype(np.float32), range(21))
+    assert found[:7].tolist() == found[7:14].tolist() == found[14:].tolist()
 
 
 def test_a_question_is_rounded_as_the_vectors_are(dataset: Counted):
     third = np.array([1 / 3, 0], np.float32)
-    assert StoredVectors(dataset, kept_vectors(0)).scores(third, [3]).tolist() == [float(np.float16(1 / 3))]
+    assert StoredVectors(dataset, files_of(dataset), kept_vectors(0)).scores(third, [3]).tolist() == [float(np.float16(1 / 3))]

@@ -104,6 +104,8 @@ def test_what_the_index_finds_has_the_scores_of_an_exact_search(orchard: Bench):
     reindex(orchard.store, orchard.publisher.table, POLICY)
     orchard.put("new", "A walnut stands alone by the gate.")  # in no index
     view, question = orchard.reader.view(), orchard.embedder.embed_query("a walnut and a fig and a plum")
+    assert view.vector_index is not None
+    assert view.tail.vectors == 1
     exact = {candidate.row: candidate.score for candidate in view.by_vector(question, 401, None, exact=True)}
     for limit in (10, 100):
         found = view.by_vector(question, limit, None, settings=SearchSettings(8, 20))
