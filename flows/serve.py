@@ -43,7 +43,11 @@ PHRASE_AT = "50 */6 * * *"
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
     """All that people find under Deployments in the Prefect UI."""
-    sweeps = [
+    return [*_sweeps(settings), *_of_quality(settings), *_of_upkeep(), *_of_releases()]
+
+
+def _sweeps(settings: Settings) -> list[RunnerDeployment]:
+    return [
         _deployment(
             sweep,
             name=f"sweep-{name}",
@@ -54,13 +58,16 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
         )
         for name, configured in sources(settings.sources, settings.sample, settings.home).items()
     ]
+
+
+def _of_quality(settings: Settings) -> list[RunnerDeployment]:
+    tags = ["quality"]
     return [
-        *sweeps,
         _deployment(
             evaluate,
             name="evaluate",
             schedule=Cron(EVALUATE_AT),
-            tags=["quality"],
+            tags=tags,
             description="Scores a release on golden questions; nightly, after each rebuild, and whenever you like.",
         ),
         _deployment(
@@ -68,42 +75,21 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             name="evaluate-retrieval",
             parameters={"answers": False, "again": False},
             schedule=Cron(MEASURE_AT),
-            tags=["quality"],
+            tags=tags,
             description="Scores what the live release finds for golden questions; hourly, where it was not measured on them before.",
         ),
         _deployment(
             exam,
             name="exam",
             schedule=Cron(EXAMINE_AT),
-            tags=["quality"],
+            tags=tags,
             description="Examines the judge on planted pairs; each Sunday, and whenever you like.",
-        ),
-        _deployment(
-            maintain,
-            name="maintain",
-            schedule=Interval(MAINTAIN_EVERY),
-            tags=["upkeep"],
-            description="Keeps searches fast and the disk bounded.",
-        ),
-        _deployment(
-            tune,
-            name="tune",
-            schedule=Cron(TUNE_AT),
-            tags=["upkeep"],
-            description="Measures what the approximate search finds, and tunes it when that is due; nightly, and whenever you like.",
-        ),
-        _deployment(
-            capacity,
-            name="capacity",
-            schedule=Cron(FORECAST_AT),
-            tags=["upkeep"],
-            description="Says at how many rows, and when, searches will be slower than the goal; nightly, and whenever you like.",
         ),
         _deployment(
             drift,
             name="drift",
             schedule=Cron(WATCH_AT),
-            tags=["quality"],
+            tags=tags,
             description="Says whether retrieval is worse than it was, since when and why; hourly, and whenever you like.",
         ),
         _deployment(
@@ -111,21 +97,54 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             name="canaries",
             # The ingester asks them; this lets the language model phrase some more.
             schedule=Cron(PHRASE_AT) if settings.llm_url and settings.llm_model else None,
-            tags=["quality"],
+            tags=tags,
             description="Asks self-made questions on a release; the ingester asks them every five minutes on what is live.",
         ),
+    ]
+
+
+def _of_upkeep() -> list[RunnerDeployment]:
+    tags = ["upkeep"]
+    return [
+        _deployment(
+            maintain,
+            name="maintain",
+            schedule=Interval(MAINTAIN_EVERY),
+            tags=tags,
+            description="Keeps searches fast and the disk bounded.",
+        ),
+        _deployment(
+            tune,
+            name="tune",
+            schedule=Cron(TUNE_AT),
+            tags=tags,
+            description="Measures what the approximate search finds, and tunes it when that is due; nightly, and whenever you like.",
+        ),
+        _deployment(
+            capacity,
+            name="capacity",
+            schedule=Cron(FORECAST_AT),
+            tags=tags,
+            description="Says at how many rows, and when, searches will be slower than the goal; nightly, and whenever you like.",
+        ),
+    ]
+
+
+def _of_releases() -> list[RunnerDeployment]:
+    tags = ["releases"]
+    return [
         _deployment(
             rebuild,
             name="rebuild",
-            tags=["releases"],
+            tags=tags,
             description="Makes the index anew with another model or other passages; fill in what is to be otherwise.",
         ),
-        _deployment(rollback, name="rollback", tags=["releases"], description="Serves an earlier release; fill in 'to' or leave it empty."),
+        _deployment(rollback, name="rollback", tags=tags, description="Serves an earlier release; fill in 'to' or leave it empty."),
         _deployment(
             rollback,
             name="resume",
             parameters={"resume": True},
-            tags=["releases"],
+            tags=tags,
             description="Follows the newest checked release again.",
         ),
     ]
