@@ -1,6 +1,7 @@
 """`GET /v1/audit`: who did what to what is served, when and why."""
 
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -34,7 +35,9 @@ def audit(platform: NamedDependency[Platform], limit: Limit = 50, cursor: Cursor
     """Promotions, rollbacks, overrides, rebuilds, purges and changes of keys, newest first."""
     platform.store.log.refresh()
     before = paging.number(cursor)
-    found = [deed for deed in reversed(list(deeds(platform.store.log.events))) if before is None or deed.event.seq < before][:limit]
+    log = platform.store.log
+    newest_first = (event for event in reversed(log.events) if before is None or event.seq < before)
+    found = list(islice(deeds(newest_first, log.timeline()), limit))
     return Page([_reply(deed) for deed in found], paging.cursor(str(found[-1].event.seq)) if len(found) == limit else None)
 
 

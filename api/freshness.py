@@ -105,11 +105,11 @@ class Freshness(Collector):
 
     def _observe(self) -> None:
         log = self.store.log
-        newest = len(log.events)
+        newest = log.seq
         if self._seen == newest:
             return
         now, first = self.clock(), self._seen < 0
-        events = [event for event in log.events[max(0, self._seen) : newest] if event.kind == "released"]
+        events = [event for event in log.events if self._seen < event.seq <= newest and event.kind == "released"]
         if first:  # what happened before this process is judged by the log alone
             events = [event for event in events if now - event.at < timedelta(minutes=10)]
         brought = log.arrivals_after(events[0].seq - 1) if events else {}

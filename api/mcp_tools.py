@@ -97,7 +97,7 @@ async def _document(platform: Platform, key: Key, asked: DocumentStatus) -> Docu
 
 async def _releases(platform: Platform, _: Key, asked: Releases) -> ReleasesReply:
     def listed() -> ReleasesReply:
-        return ReleasesReply([release_reply(platform, release) for release in platform.store.log.all()[: asked.limit]])
+        return ReleasesReply([release_reply(platform, release) for release in platform.store.log.page(None, asked.limit)])
 
     return await asyncio.to_thread(listed)
 

@@ -76,7 +76,7 @@ class Models:
 
     def start(self, releases: Iterable[Release]) -> None:
         """Begins to load the models of these releases, newest first, or that of the settings when there is none."""
-        recipes = dict.fromkeys(self._recipe(release) for release in releases if release.status != "reclaimed") or {self._settings: None}
+        recipes = dict.fromkeys(self._recipe(release) for release in releases) or {self._settings: None}
         for recipe in list(recipes)[:AT_ONCE]:
             self._model(recipe)
 
@@ -105,7 +105,7 @@ class Models:
 
     def keep_only(self, releases: Iterable[Release]) -> None:
         """Forgets models that no release of these was made by."""
-        wanted = {self._bare(self._recipe(release)) for release in releases if release.status != "reclaimed"} | {self._bare(self._settings)}
+        wanted = {self._bare(self._recipe(release)) for release in releases} | {self._bare(self._settings)}
         with self._lock:
             kept = {recipe: model for recipe, model in self._models.items() if recipe in wanted}
             has_gone = len(kept) < len(self._models)

@@ -73,7 +73,7 @@ class Platform:
 
     def start(self) -> None:
         """Loads the model and follows the release log, both in threads."""
-        self.models.start(self.store.log.all())
+        self.models.start(self.store.log.kept())
         self._follower = Thread(target=self._follow, name="follower", daemon=True)
         self._follower.start()
         self.reranker.start()

@@ -137,7 +137,7 @@ def _start(platform: Platform, key: Key, data: RebuildRequest) -> RebuildReply |
     if data.dry_run:
         target = Target(embedder, chunker_for(embedder, recipe.chunk_tokens), recipe)
         found = plan(platform.store, platform.reader.view(), target, policy.bits, settings.embedder_price)
-        platform.models.keep_only(platform.store.log.all())
+        platform.models.keep_only(platform.store.log.kept())
         return RebuildPlanReply(**asdict(found))
     return _reply(platform, wished.ask(platform.store.log, recipe, configured, key.id, data.reason))
 

@@ -82,7 +82,7 @@ class LiveReply(msgspec.Struct):
 def list_releases(platform: NamedDependency[Platform], limit: Limit = 50, cursor: Cursor = None) -> Page[ReleaseReply]:
     """The releases, newest first."""
     before = paging.number(cursor)
-    rows = [release for release in platform.store.log.all() if before is None or release.number < before][:limit]
+    rows = platform.store.log.page(before, limit)
     return Page([release_reply(platform, release) for release in rows], paging.cursor(str(rows[-1].number)) if len(rows) == limit else None)
 
 

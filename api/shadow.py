@@ -12,7 +12,8 @@ from time import monotonic
 from api.models import Models
 from index.errors import GroundworkError
 from index.reader import Opened, Reader
-from index.releases import Release, ReleaseLog
+from index.release_log import ReleaseLog
+from index.releases import Release
 from tasks.retrieve import Hit, Query, Retrieved, retrieve
 
 # At most so many a second, so that real searches don't feel it.

@@ -44,12 +44,12 @@ def status(platform: Platform, doc_id: str, key: Key) -> DocumentReply:
         return waiting_reply(waiting)
     if entry is None:
         raise NotFound(f"document {doc_id!r} was never seen here")
-    return entry_reply(platform, entry)
+    return entry_replies(platform, [entry])[0]
 
 
 def outcome(platform: Platform, doc_id: str) -> DocumentReply:
     """What became of a document, for the writer who has just changed it: whether they may read it does not matter."""
-    return entry_reply(platform, platform.store.ledger.get([doc_id])[doc_id])
+    return entry_replies(platform, [platform.store.ledger.get([doc_id])[doc_id]])[0]
 
 
 def is_processed(platform: Platform, doc_id: str, revision: int) -> bool:
@@ -63,7 +63,7 @@ def page(platform: Platform, key: Key, state: State | None, after: str, limit: i
     pending = platform.store.inbox.pending()
     entries = _entries(platform, key, state, after, limit)
     end = entries[-1].doc_id if len(entries) >= limit else None
-    replies = {entry.doc_id: entry_reply(platform, entry) for entry in entries}
+    replies = {reply.doc_id: reply for reply in entry_replies(platform, entries)}
     for doc_id, waiting in pending.items():
         here = doc_id > after and (end is None or doc_id <= end)
         if here and not key.filter and waiting.revision > (replies[doc_id].revision if doc_id in replies else 0):
@@ -80,18 +80,27 @@ def readable(entry: Entry | None, key: Key) -> bool:
     return filters.matches(filters.parse(key.filter), record)
 
 
-def entry_reply(platform: Platform, entry: Entry) -> DocumentReply:
-    """A ledger row as the wire shows it."""
+def entry_replies(platform: Platform, entries: Sequence[Entry]) -> list[DocumentReply]:
+    """Ledger rows as the wire shows them."""
+    served = platform.store.log.first_served(entry.release for entry in entries if _is_indexed(entry))
+    return [_entry_reply(platform, entry, served.get(entry.release)) for entry in entries]
+
+
+def _is_indexed(entry: Entry) -> bool:
+    return entry.state in ("indexed", "duplicate")
+
+
+def _entry_reply(platform: Platform, entry: Entry, served_at: datetime | None) -> DocumentReply:
     log = platform.store.log
     if entry.release > platform.reader.newest:  # written, but its release is still being made
         return waiting_reply(entry)
-    indexed = entry.state in ("indexed", "duplicate")
+    indexed = _is_indexed(entry)
     return DocumentReply(
         doc_id=entry.doc_id,
         revision=entry.revision,
         state=entry.state,
         accepted_at=entry.accepted_at,
-        searchable_at=log.first_served(entry.release) if indexed else None,
+        searchable_at=served_at if indexed else None,
         served=indexed and log.state.live >= entry.release,
         release=entry.release if indexed or entry.state == "deleted" else None,
         chunks=entry.chunks,

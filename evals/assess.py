@@ -40,7 +40,7 @@ def assess(
     view = store.head(live.generation)
     questions = known_items(view, embedder, QUESTIONS)
     sizes = list(measured(view, questions, sizes_of(view.release.rows), policy, scratch, progress))
-    grown = growth([(release.created_at, release.rows) for release in store.log.all()])
+    grown = growth(store.log.rows_by_day())
     told = forecast(situation(store, view, questions), sizes, grown, now, goal_ms)
     store.forecasts.write(now, asdict(told))
     return told

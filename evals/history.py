@@ -14,9 +14,9 @@ from evals.corpus import Corpus, compared
 from evals.prove import values_of
 from index.canaries import CanaryRun
 from index.evaluations import Evaluation
-from index.releases import Event
 from index.search import View
 from index.store import Store
+from index.timeline import Timeline
 from tasks.language import language_of
 
 DAYS = 28
@@ -71,7 +71,8 @@ class Course:
 def golden(store: Store, now: datetime, until: datetime | None = None) -> Course:
     """The golden questions of the last weeks, as they were evaluated on what was live; what came after `until` is not "before"."""
     done = [each for each in store.evaluations.all() if each.state == "completed" and each.dataset == dataset.DEFAULT]
-    fitting = [each for each in done if now - (DAYS + 1) * DAY <= each.ended_at <= now and was_live(store.log.events, each)]
+    timeline = store.log.timeline()
+    fitting = [each for each in done if now - (DAYS + 1) * DAY <= each.ended_at <= now and was_live(timeline, each)]
     newest = sorted(fitting, key=lambda each: each.ended_at)[-LATELY:]
     if not newest or now - newest[-1].ended_at > DAY:
         return Course()
@@ -124,9 +125,9 @@ def corpora(store: Store, now: datetime, today: Corpus | None) -> list[Corpus | 
 
 def documents(store: Store, view: View, now: datetime) -> Corpus | None:
     """The documents of a release beside what was live a day before; None where that is not kept any more, or there was nothing."""
-    before = [event.state.live for event in store.log.events if event.at <= now - DAY][-1:]
+    before = store.log.timeline().at(now - DAY)
     kept = store.ledger.tagged()
-    then = next((release for release in store.log.all() if release.number <= max(before, default=0) and release.number in kept), None)
+    then = next((release for release in store.log.kept() if release.number <= before and release.number in kept), None)
     if then is None or view.release.number not in kept:
         return None
     was, is_ = (store.ledger.contents(each.ledger_version) for each in (then, view.release))
@@ -134,11 +135,9 @@ def documents(store: Store, view: View, now: datetime) -> Corpus | None:
     return compared(was, is_, Counter(language for language in told if language))
 
 
-def was_live(events: Sequence[Event], evaluation: Evaluation) -> bool:
-    """Whether the release was live when its evaluation began, or a little before."""
-    since = evaluation.started_at - STARTING
-    before = [event.state.live for event in events if event.at <= since][-1:]
-    return evaluation.release in {*before, *(event.state.live for event in events if since < event.at <= evaluation.ended_at)}
+def was_live(timeline: Timeline, evaluation: Evaluation) -> bool:
+    """Whether the release was live while it was evaluated, or a little before."""
+    return evaluation.release in timeline.between(evaluation.started_at - STARTING, evaluation.ended_at)
 
 
 def _of_evaluation(store: Store, evaluation: Evaluation) -> Measured:

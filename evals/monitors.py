@@ -59,8 +59,9 @@ def look(store: Store, reader: Reader, embedder: Embedder, now: datetime, target
     texts = _texts(store, seen)
     told = [replace(reading, examples=tuple(texts.get(each, each) for each in reading.examples)) for reading in found]
     words = words_of_today(seen.facts.days, seen.facts.in_corpus)
-    releases = {release.number: release.created_at for release in store.log.all()}
-    check = checked(before, explained(told, losses, words), now, releases)
+    findings = explained(told, losses, words)
+    named = {finding.diagnosis.release for finding in findings if finding.diagnosis and finding.diagnosis.release}
+    check = checked(before, findings, now, {number: store.log.get(number).created_at for number in named})
     today = seen.facts.corpus[-1]
     also = {"release": view.release.number, "best": best_day(seen), "corpus": today.as_json() if today else None}
     store.drift.write(now, check.as_json() | also)
@@ -140,8 +141,7 @@ def _losses(store: Store, reader: Reader, embedder: Embedder, view: View, seen: 
     if not lost:
         return None
     since = max((course.before[-1].release for course in (seen.golden, seen.canaries) if course.before), default=0)
-    servable = [release for release in store.log.all() if release.status != "reclaimed"]
-    return diagnosed(Scene(reader, embedder, view.release, since, servable).losses(lost))
+    return diagnosed(Scene(reader, embedder, view.release, since, store.log.kept()).losses(lost))
 
 
 def _lost_golden(store: Store, course: Course) -> list[Known]:

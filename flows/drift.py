@@ -99,7 +99,7 @@ def go_back(store: Store, check: Check) -> None:
     if not faults or store.log.state.pinned:
         return
     worst = faults[0]
-    before = [release for release in store.log.all() if release.number < (worst.release or 0)]
+    before = [release for release in store.log.kept() if release.number < (worst.release or 0)]
     try:
         to = rollback_target(before, worst.release or 0).number
         reason = f"{worst.name}: {worst.detail}; {worst.cause} since release {worst.release}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -13,6 +14,7 @@ from index.policy import index_policy
 from index.releases import Event
 from index.settings import Settings
 from index.store import open_store
+from index.timeline import Timeline
 from tasks.maintain import Maintenance
 from tasks.retention import retention
 
@@ -30,7 +32,7 @@ def maintain() -> None:
     store = open_store(settings.index, settings.home)
     done: Maintenance = MAINTAIN(store, datetime.now(UTC), retention(settings.retention))
     create_markdown_artifact(report(done), key="maintenance", description="What the last maintenance did")
-    create_markdown_artifact(audit(store.log.events), key="audit", description="Who did what to what is served")
+    create_markdown_artifact(audit(store.log.events, store.log.timeline()), key="audit", description="Who did what to what is served")
     generation = store.log.live().generation
     REINDEX(store, store.existing_chunk_table(generation), index_policy(settings.index_policy))
     shape = store.log.shape(generation)
@@ -50,12 +52,12 @@ def report(done: Maintenance) -> str:
     return "## Maintenance\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 
-def audit(events: Sequence[Event]) -> str:
+def audit(events: Sequence[Event], timeline: Timeline) -> str:
     """The newest deeds as Markdown; `GET /v1/audit` has all of them."""
     rows = [
         f"| {deed.event.at:%Y-%m-%d %H:%M:%S} | {_cell(deed.event.by)} | {deed.what} | {deed.was} -> {deed.event.state.live} "
         f"| {_cell(deed.event.reason or '')} |"
-        for deed in list(deeds(events))[: -DEEDS - 1 : -1]
+        for deed in islice(deeds(reversed(events), timeline), DEEDS)
     ]
     return "\n".join(["## Audit", "", "| at (UTC) | by | what | live | why |", "| :-- | :-- | :-- | :-- | :-- |", *rows])
 

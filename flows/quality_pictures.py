@@ -20,9 +20,9 @@ _log = logging.getLogger("groundwork.flows")
 def draw_quality(store: Store) -> list[Picture]:
     """Draws the scores over releases and the questions that won and lost; those that there are, and that could be drawn."""
     store.log.refresh()
-    events = store.log.events
-    found = [each for each in store.evaluations.all() if (each.state, each.dataset) == ("completed", DEFAULT) and was_live(events, each)]
-    shown = scores_picture.data(found, deeds(events))
+    timeline = store.log.timeline()
+    found = [each for each in store.evaluations.all() if (each.state, each.dataset) == ("completed", DEFAULT) and was_live(timeline, each)]
+    shown = scores_picture.data(found, deeds(store.log.events, timeline))
     moved = changes.newest(found, store.evaluations.get)
     drawn: list[Picture] = []
     try:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from index.releases import Event
+from index.timeline import Timeline
 
 # Of the log; the rest is what the platform does by itself, all the time.
 KINDS = {
@@ -32,10 +33,6 @@ class Deed:
     was: int
 
 
-def deeds(events: Iterable[Event]) -> Iterator[Deed]:
-    """Those that people want to know about, oldest first."""
-    was = 0
-    for event in events:
-        if event.kind in KINDS:
-            yield Deed(event, KINDS[event.kind], was)
-        was = event.state.live
+def deeds(events: Iterable[Event], timeline: Timeline) -> Iterator[Deed]:
+    """Those that people want to know about, in the order of the events."""
+    return (Deed(event, KINDS[event.kind], timeline.before(event.seq)) for event in events if event.kind in KINDS)

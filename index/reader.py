@@ -12,7 +12,8 @@ from index import tables
 from index.chunks import FULL_TEXT_COLUMN, table_name
 from index.kept import Kept
 from index.ledger import Ledger
-from index.releases import Release, ReleaseLog
+from index.release_log import ReleaseLog
+from index.releases import Release
 from index.search import View
 from index.shares import Shares
 from index.text_search import TextDatasets
@@ -64,7 +65,7 @@ class Reader:
         self._ledger = ledger
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
-        self._live = 0
+        self._live = self._newest = 0
         self._datasets: dict[str, Any] = {}
         self._texts = TextDatasets(db)
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
@@ -75,7 +76,7 @@ class Reader:
     @property
     def newest(self) -> int:
         """The newest release that is taken in: what it says holds for each view from now on."""
-        return self._log.events[self.followed - 1].state.newest if self.followed else 0
+        return self._newest
 
     def follow(self) -> bool:
         """Takes in what happened since the last call; True when there was something new.
@@ -83,10 +84,10 @@ class Reader:
         Searches go on with what was live before until the release that is live now is opened and its index is in memory.
         """
         self._log.refresh()
-        events = len(self._log.events)
-        if events == self.followed:
+        last = self._log.last
+        if last is None or last.seq == self.followed:
             return False
-        live = self._log.events[events - 1].state.live
+        live = last.state.live
         with self._lock:
             self._forget_stale()
         if live:
@@ -96,8 +97,8 @@ class Reader:
             self._warm(view)
             _ = view.tail  # its statistics are read here, not by the first who searches
         with self._lock:
-            if events > self.followed:
-                self.followed, self._live = events, live
+            if last.seq > self.followed:
+                self.followed, self._live, self._newest = last.seq, live, last.state.newest
         return True
 
     def view(self, number: int | None = None) -> View:

@@ -23,7 +23,8 @@ from index.pictures import Pictures
 from index.queries import Queries
 from index.reader import Reader
 from index.rebuilds import Rebuilt
-from index.releases import Release, ReleaseLog
+from index.release_log import ReleaseLog
+from index.releases import Release
 from index.reports import Reports
 from index.search import View
 from index.vectors import HALF_PRECISION
@@ -61,7 +62,7 @@ class Store:
 
     def existing_chunk_table(self, generation: str) -> ChunkTable:
         """The rows of a generation that some release has."""
-        release = next(release for release in self.log.all() if release.generation == generation)
+        release = next(release for release in self.log.kept() if release.generation == generation)
         return self.chunk_table(generation, release.dimensions)
 
     def rebuilt(self, generation: str) -> Rebuilt:
@@ -75,7 +76,7 @@ class Store:
     def head(self, generation: str) -> View:
         """The newest rows of a generation, whether or not a release shows them, searched as its newest release would be."""
         table = tables.open_existing(self.db, table_name(generation))
-        newest = next(release for release in self.log.all() if release.generation == generation)
+        newest = next(release for release in self.log.kept() if release.generation == generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
         return View(head, tables.dataset(table, tables.session(self.index_cache)), ())

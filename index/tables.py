@@ -26,7 +26,10 @@ INDEX_CACHE = 256 * 1024 * 1024
 SERVING_CACHE = 1536 * 1024 * 1024
 # Beside it, for searches by text.
 TEXT_CACHE = 256 * 1024 * 1024
+# What is read of tables to find rows in them. A million passages take 9 MB of it; the rest fills up with versions that nobody wants any
+# more, and of the small tables, which are written all the time, with nothing else.
 METADATA_CACHE = 64 * 1024 * 1024
+SMALL_METADATA_CACHE = 32 * 1024 * 1024
 
 
 def connect(uri: str) -> DBConnection:
@@ -34,7 +37,8 @@ def connect(uri: str) -> DBConnection:
 
     Its caches are bounded: each small commit leaves some of its metadata in them, and LanceDB's own bound is 7 GB.
     """
-    return lancedb.connect(uri, session=lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=METADATA_CACHE))
+    session = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=SMALL_METADATA_CACHE)
+    return lancedb.connect(uri, session=session)
 
 
 def exists(db: DBConnection, name: str) -> bool:

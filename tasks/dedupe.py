@@ -22,7 +22,8 @@ SHINGLE_WORDS = 3
 BANDS = 16
 ROWS = 8
 HASHED_AT_ONCE = 4096
-MERGED_AT = 32 * 1024
+# Documents.
+MERGED_AT = 2048
 # Scripts without spaces: each character counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
@@ -72,11 +73,12 @@ def canonical_of(found: Fingerprint, candidates: Iterable[tuple[str, Fingerprint
 class Canonicals:
     """Which documents share a band with a text. In memory: 192 bytes a document, and its id.
 
-    It may name documents that have changed since or are gone: whoever asks compares the texts themselves.
+    It may name documents that have changed lately or are gone: whoever asks compares the texts themselves.
     """
 
     def __init__(self, rows: Iterable[tuple[str, Sequence[int]]] = ()) -> None:
         self._ids: list[str] = []
+        self._merged = 0
         self._bands: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._owners: npt.NDArray[np.int32] = np.empty(0, np.int32)
         self._recent: dict[int, list[int]] = {}
@@ -84,12 +86,16 @@ class Canonicals:
             self.add(doc_id, bands)
 
     def add(self, doc_id: str, bands: Sequence[int]) -> None:
-        """Remembers a document."""
+        """Remembers a document as it is now; without bands it resembles nothing any more."""
         self._ids.append(doc_id)
         for band in bands:
             self._recent.setdefault(band, []).append(len(self._ids) - 1)
-        if len(self._recent) > max(MERGED_AT, len(self._bands) // 8):
+        if len(self._ids) - self._merged > max(MERGED_AT, self._merged // 8):
             self._merge()
+
+    def __len__(self) -> int:
+        """How many documents it remembers; one that was written again lately counts more than once."""
+        return len(self._ids)
 
     def candidates(self, bands: Iterable[int]) -> set[str]:
         """The documents that share a band with these."""
@@ -101,12 +107,18 @@ class Canonicals:
         return {self._ids[owner] for owner in owners}
 
     def _merge(self) -> None:
-        """Takes the recent ones into the sorted arrays, which are an eighth of the size of a dictionary."""
+        """Takes the recent ones into the sorted arrays, which are an eighth of the size of a dictionary, and drops what they replace."""
+        newest = {doc_id: owner for owner, doc_id in enumerate(self._ids) if owner >= self._merged}
+        stand = np.fromiter((newest.get(doc_id, owner) == owner for owner, doc_id in enumerate(self._ids)), np.bool_, len(self._ids))
         pairs = [(band, owner) for band, owners in self._recent.items() for owner in owners]
         bands = np.concatenate([self._bands, np.array([band for band, _ in pairs], np.int64)])
         owners = np.concatenate([self._owners, np.array([owner for _, owner in pairs], np.int32)])
+        bands, owners = bands[stand[owners]], owners[stand[owners]]
+        left, owners = np.unique(owners, return_inverse=True)
         order = np.argsort(bands, kind="stable")
-        self._bands, self._owners, self._recent = bands[order], owners[order], {}
+        self._ids = [self._ids[owner] for owner in left]
+        self._bands, self._owners, self._recent = bands[order], owners[order].astype(np.int32), {}
+        self._merged = len(self._ids)
 
 
 def _shingles(words: Hashes) -> Hashes:

@@ -72,7 +72,7 @@ def _tend(store: Store, now: datetime) -> None:
 
 def _prune_evaluations(store: Store, now: datetime) -> None:
     """Forgets of old evaluations what nothing compares with any more."""
-    proofs = proofs_needed(store.log.events, [release.number for release in _servable(store)])
+    proofs = proofs_needed(store.log.events, [release.number for release in store.log.kept()])
     old = outdated(store.evaluations.all(), proofs, now)
     if dropped := store.evaluations.drop(old.gone):
         _log.info("%d old evaluations were forgotten", dropped)
@@ -93,18 +93,17 @@ def tidy(store: Store, generation: str, rules: Retention) -> None:
 
 def _clean(store: Store, table: ChunkTable) -> int:
     """Gives up what only retired releases need; the bytes freed."""
-    retired = {release.number for release in store.log.all() if release.status == "reclaimed"}
     # All of them: a pass may have died between the event and this.
-    for number in table.tagged() & retired:
+    for number in store.log.are_reclaimed(table.tagged()):
         table.untag(number)
-    for number in store.ledger.tagged() & retired:
+    for number in store.log.are_reclaimed(store.ledger.tagged()):
         store.ledger.untag(number)
     return table.clean(GRACE) + store.ledger.clean(GRACE)
 
 
 def _servable_generations(store: Store) -> list[str]:
     """Those that some release still needs; the ingester drops the others when it starts."""
-    return sorted({release.generation for release in _servable(store)})
+    return sorted({release.generation for release in store.log.kept()})
 
 
 def _went_through(folding: Callable[[], object]) -> bool:
@@ -121,7 +120,7 @@ def _went_through(folding: Callable[[], object]) -> bool:
 def _retire(store: Store, now: datetime, rules: Retention) -> list[Release]:
     """Takes the releases that are not retained out of service, before anything of them is cleaned."""
     keep = partial(retained, now=now, rules=rules)
-    return _reclaim(store, {release.number for release in _servable(store)} - keep(store.log.all(), store.log.state), keep)
+    return _reclaim(store, {release.number for release in store.log.kept()} - keep(store.log.kept(), store.log.state), keep)
 
 
 def _make_room(store: Store, generation: str, now: datetime, rules: Retention) -> list[Release]:
@@ -132,7 +131,7 @@ def _make_room(store: Store, generation: str, now: datetime, rules: Retention) -
     budget = rules.budget(newest)
     if footprint.bytes <= budget:
         return []
-    releases = {release.number: release for release in _servable(store) if release.generation == generation}
+    releases = {release.number: release for release in store.log.kept() if release.generation == generation}
     kept = needed(list(releases.values()), store.log.state, now)
     looked_at = {*spread(sorted(releases.keys() - kept), LOOKED_AT), *spread(sorted(releases.keys() & kept), LOOKED_AT)}
     files = {number: store.at(releases[number]).files(footprint) for number in looked_at}
@@ -150,18 +149,14 @@ def _reclaim(store: Store, numbers: set[int], keep: Callable[[Sequence[Release],
     """Takes releases out of service; raises `Conflict` when something came to need one of them meanwhile."""
 
     def nothing_needed_is_retired() -> None:
-        if back := keep(store.log.all(), store.log.state).intersection(numbers):
+        if back := keep(store.log.kept(), store.log.state).intersection(numbers):
             raise Conflict(f"releases {sorted(back)} came to be needed while they were about to be retired; the next pass sees it")
 
-    retired = [release for release in store.log.all() if release.number in numbers]
+    retired = [release for release in store.log.kept() if release.number in numbers]
     if retired:
         detail = {"releases": [release.number for release in retired]}
         store.log.append("reclaimed", 0, "maintain", detail=detail, precondition=nothing_needed_is_retired)
     return retired
-
-
-def _servable(store: Store) -> list[Release]:
-    return [release for release in store.log.all() if release.status != "reclaimed"]
 
 
 def _drop_originals(store: Store, now: datetime) -> int:

@@ -10,7 +10,8 @@ import pyarrow as pa
 from index.arrivals import Arrival
 from index.chunks import ChunkTable
 from index.errors import BatchFailed, Misconfigured, Unavailable
-from index.releases import COMPACT_EVERY, Release
+from index.release_log import COMPACT_EVERY
+from index.releases import Release
 from index.store import Store
 from tasks.dedupe import Canonicals
 from tasks.health import Canary, lost
@@ -99,8 +100,7 @@ class Publisher:
             release = self._release(self.store.ledger.version, dict(batch.fields), checks, batch.aliases, batch.arrivals)
         self._canaries = deque(canaries, maxlen=2 * CANARIES)
         for entry in (*batch.entries, *batch.moved):
-            if entry.is_canonical and entry.bands:
-                self.canonicals.add(entry.doc_id, entry.bands)
+            self.canonicals.add(entry.doc_id, entry.bands if entry.is_canonical and entry.bands else ())
         return release
 
     def publish_maintenance(self) -> Release | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import Conflict, GroundworkError, NotFound
-from index.releases import Event, Release, ReleaseLog
+from index.release_log import ReleaseLog
+from index.releases import Event, Release
 from index.store import Store
 from tasks.publish import Publisher
 from tasks.rebuild import forget_others
@@ -94,7 +95,7 @@ def purge(store: Store, publisher: Publisher, home: Path, asked: Event, pause: C
     publisher.table.erase_deleted()
     store.ledger.erase_deleted()
     newest = publisher.publish_maintenance() or store.log.get(store.log.state.newest)
-    old = [release for release in store.log.all() if release.number != newest.number and release.status != "reclaimed"]
+    old = [release for release in store.log.kept() if release.number != newest.number]
     numbers = tuple(release.number for release in old)
     if old:
         store.log.append("reclaimed", 0, BY, f"{doc_id!r} was purged", {"releases": list(numbers)}, lambda: _still_follows(store))
@@ -125,10 +126,9 @@ def _still_follows(store: Store) -> None:
 def _texts(store: Store, doc_id: str) -> list[str]:
     """What releases that are still kept have of the document."""
     found: dict[str, None] = {}
-    for release in store.log.all():
-        if release.status != "reclaimed":
-            with suppress(GroundworkError, OSError, ValueError, RuntimeError):
-                found |= dict.fromkeys(store.existing_chunk_table(release.generation).texts_of(doc_id, release.version))
+    for release in store.log.kept():
+        with suppress(GroundworkError, OSError, ValueError, RuntimeError):
+            found |= dict.fromkeys(store.existing_chunk_table(release.generation).texts_of(doc_id, release.version))
     return list(found)
 
 

@@ -209,5 +209,5 @@ class Rebuild:
 
 def forget_others(store: Store, *generations: str) -> None:
     """Removes what is stored of generations but these and those of releases that can be served."""
-    servable = {release.generation for release in store.log.all() if release.status != "reclaimed"}
+    servable = {release.generation for release in store.log.kept()}
     store.drop_generations_but(servable | set(generations))

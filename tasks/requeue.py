@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from index.documents import Draft, Entry, Write
 from index.errors import Conflict
-from index.releases import Event, Release, ReleaseLog
+from index.release_log import ReleaseLog
+from index.releases import Event, Release
 from index.store import Store
 from tasks.prepare import Tools, prepare
 from tasks.publish import Publisher

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from index.errors import Conflict
-from index.releases import Kind, ReleaseLog, rollback_target
+from index.release_log import ReleaseLog
+from index.releases import Kind, rollback_target
 from index.store import Store
 
 
@@ -26,11 +27,11 @@ def target_of_rollback(log: ReleaseLog, to: int | None, before: datetime | None)
     if to is not None:
         return log.servable(to).number
     if before is not None:
-        older = [release for release in log.all() if release.created_at < before and release.status != "reclaimed"]
+        older = [release for release in log.kept() if release.created_at < before]
         if not older:
             raise Conflict(f"no release from before {before.isoformat()} can still be served")
         return older[0].number
-    return rollback_target(log.all(), log.state.live).number
+    return rollback_target(log.kept(), log.state.live).number
 
 
 def move_live(store: Store, kind: Kind, number: int, by: str, reason: str) -> Moved:

@@ -4,7 +4,7 @@ from typing import Any
 
 from index.errors import Conflict, NotFound
 from index.recipe import Recipe, recipe_from
-from index.releases import ReleaseLog
+from index.release_log import ReleaseLog
 from index.wishes import BY_SETTINGS, RebuildState, Wish, wishes
 
 

@@ -134,7 +134,7 @@ def figures(folder: Path, life: Life, commits: Stopwatch, sizes: list[tuple[int,
     files = footprint([folder / f"{table_name(generation)}.lance"])
     yield case.figure("files", files.files, "files")
     yield case.figure("versions", files.versions, "versions")
-    kept = [release.number for release in store.log.all() if release.status != "reclaimed"]
+    kept = [release.number for release in store.log.kept()]
     yield case.figure("releases", store.log.state.newest, "releases")
     yield case.figure("releases kept", len(kept), "releases")
     yield case.figure("kept releases that are wrong or fail", sum(not fine for fine in checked(store, life, kept)), "releases")

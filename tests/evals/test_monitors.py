@@ -49,7 +49,7 @@ def quiet_days(tmp_path_factory) -> Path:
     """The folder of an index with ten days that had an evaluation each, of sixty golden questions."""
     folder = tmp_path_factory.mktemp("orchard") / "index"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("index.releases.datetime", Clock)
+        patch.setattr("index.release_log.datetime", Clock)
         Clock.current = START
         bench = opened(folder)
         bench.ingest(*(Draft(f"d{n}", content=text_of(n).encode()) for n in range(DOCUMENTS)))
@@ -63,7 +63,7 @@ def quiet_days(tmp_path_factory) -> Path:
 @pytest.fixture
 def orchard(quiet_days, tmp_path, monkeypatch) -> Bench:
     """The day after: from here on releases are made when the clock says."""
-    monkeypatch.setattr("index.releases.datetime", Clock)
+    monkeypatch.setattr("index.release_log.datetime", Clock)
     Clock.current = START
     shutil.copytree(quiet_days, tmp_path / "index")
     return opened(tmp_path / "index")
@@ -160,7 +160,7 @@ def test_vectors_of_other_texts_are_a_bad_batch_with_the_release_where_it_began(
 
 
 def test_on_the_first_day_it_is_compared_with_the_evaluation_before(tmp_path, monkeypatch):
-    monkeypatch.setattr("index.releases.datetime", Clock)
+    monkeypatch.setattr("index.release_log.datetime", Clock)
     Clock.current = START
     bench = opened(tmp_path / "index")
     bench.ingest(*(Draft(f"d{n}", content=text_of(n).encode()) for n in range(DOCUMENTS)))

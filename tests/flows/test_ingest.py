@@ -13,7 +13,7 @@ from index.documents import Draft
 from index.embedder import Vectors
 from index.errors import Conflict
 from index.inbox import Inbox
-from index.releases import ReleaseLog
+from index.release_log import ReleaseLog
 from tasks import upkeep
 from tasks.upkeep import FOLD_EVERY, TIDY_EVERY
 from tests.bench import Bench
@@ -187,7 +187,7 @@ def test_folding_is_due_after_so_many_batches_and_makes_a_release_with_the_same_
         drain.keep_up()
         drain.upkeep.finish()
         assert bench.store.log.state.newest == before + (1 if n < FOLD_EVERY - 1 else 2)
-    releases = bench.store.log.all()
+    releases = bench.store.log.kept()
     assert (releases[0].rows, releases[0].checks) == (FOLD_EVERY, {"maintenance": "ok"})
     assert len(bench.found("text", k=100)) == FOLD_EVERY
 

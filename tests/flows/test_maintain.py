@@ -17,6 +17,6 @@ def test_the_audit_lists_the_newest_deeds_first_and_nothing_in_them_is_markup(be
     bench.put("a", "Apples.")
     bench.store.log.append("rolled_back", 1, "k1", "odd | <b>answers</b>")
     bench.store.log.append("resumed", 2, "k2")
-    lines = audit(bench.store.log.events).splitlines()
+    lines = audit(bench.store.log.events, bench.store.log.timeline()).splitlines()
     assert [line.split("|")[2].strip() for line in lines[4:]] == ["k2", "k1"]
     assert "| rolled back | 2 -> 1 | odd \\| &lt;b>answers&lt;/b> |" in lines[5]

@@ -8,7 +8,6 @@ import pytest
 from evals import changes, scores_picture
 from flows import quality_pictures
 from flows.quality_pictures import draw_quality
-from index.audit import deeds
 from index.evaluations import Evaluation, Score
 from tests.bench import Bench
 
@@ -73,6 +72,6 @@ def test_of_a_release_the_newest_value_of_each_metric_is_shown_and_samples_are_n
         evaluation(1, {"tin": 0.9, "zinc": 0.9}, at + day),
         evaluation(1, {"tin": 0.5, "zinc": 0.5}, at),
     ]
-    shown = scores_picture.data(found, deeds([]))
+    shown = scores_picture.data(found, [])
     assert [(point["release"], point["value"]) for point in shown["points"]] == [(1, 0.9)]
     assert scores_picture.draw(scores_picture.data([], [])) is None

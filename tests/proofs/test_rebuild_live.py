@@ -195,7 +195,7 @@ def of_the_other_model(platform: RunningPlatform) -> int:
     """A servable release that has other dimensions than what is live."""
     store = open_store(str(platform.home / "index"), platform.home)
     live = store.log.live()
-    servable = (release for release in store.log.all() if release.status == "checked" and release.rows)
+    servable = (release for release in store.log.kept() if release.status == "checked" and release.rows)
     return next(release.number for release in servable if release.dimensions != live.dimensions)
 
 

@@ -61,6 +61,25 @@ def test_candidates_are_the_same_after_they_were_merged_into_the_sorted_arrays()
     assert canonicals.candidates([-1, 10**12]) == set()
 
 
+def test_documents_that_are_written_again_and_again_take_no_more_room_and_are_found_as_they_are_now():
+    canonicals = Canonicals()
+    for turn in range(10_000):
+        canonicals.add(f"d{turn % 10}", [turn, 77])
+    assert len(canonicals) <= 10 + 2049
+    assert canonicals.candidates([9_999]) == {"d9"}
+    assert canonicals.candidates([3]) == set()
+    assert canonicals.candidates([77]) == {f"d{n}" for n in range(10)}
+
+
+def test_documents_that_come_and_go_leave_nothing():
+    canonicals = Canonicals()
+    for turn in range(10_000):
+        canonicals.add(f"d{turn}", [turn, 77])
+        canonicals.add(f"d{turn}", ())
+    assert len(canonicals) <= 2049
+    assert canonicals.candidates([3]) == set()
+
+
 def test_bands_are_stable_between_processes():
     assert fingerprint("the same text gives the same bands").bands[0] == fingerprint("The same text gives the same bands.").bands[0]
     assert len(fingerprint(WORDS).bands) == BANDS

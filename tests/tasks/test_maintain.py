@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from index.errors import Conflict
-from index.releases import Event, Release, ReleaseLog, State
+from index.release_log import ReleaseLog
+from index.releases import Event, Release, State
 from index.store import open_store
 from tasks.maintain import _went_through, maintain
 from tasks.retention import Retention, retained
@@ -207,7 +208,7 @@ def test_the_oldest_releases_go_early_when_all_of_them_take_too_much_room(bench:
     in_an_hour = datetime.now(UTC) + timedelta(hours=1)
     bench.store.log.keep(3, in_an_hour + timedelta(hours=1), "evaluate")
     assert maintain(bench.store, in_an_hour, roomy).crowded_out == ()
-    kept = {release.number for release in bench.store.log.all() if release.status != "reclaimed"}
+    kept = {release.number for release in bench.store.log.kept()}
     crowded_out = maintain(bench.store, in_an_hour, tight).crowded_out
     assert crowded_out
     assert set(crowded_out) <= kept - {3, newest}
