@@ -3,11 +3,12 @@
 import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
 from lancedb.db import DBConnection
-from lancedb.expr import Expr, col
+from lancedb.expr import Expr, col, lit
 from lancedb.table import LanceTable
 
 from index import schema, tables
@@ -43,6 +44,14 @@ class Events:
         result = self._table.merge_insert("seq").when_not_matched_insert_all().execute(rows)
         return bool(result.num_inserted_rows == 1)
 
+    def take_back(self, seq: int) -> bool:
+        """Removes an event whose number was one of those set aside already; False when it was free."""
+        self._past.checkout_latest()
+        taken = len(_rows(self._past, col("seq") == lit(seq), ["seq"])) > 0
+        if taken:
+            self._table.delete(col("seq") == lit(seq))
+        return taken
+
     def in_use(self, condition: Expr) -> list[Event]:
         """Of the events in use, as of `version`, in their order."""
         rows = _rows(self._table, condition, FACTS).to_pylist()
@@ -73,8 +82,10 @@ class Events:
 
         A kill between the two commits leaves events in both tables, which are read once, and set aside again.
         """
-        times = _rows(self._table, (col("seq") < before) & (col("at") < older_than), ["seq"])
-        gone = sorted(set(times["seq"].to_pylist()) - used)[:most]
+        times = _rows(self._table, col("seq") < before, ["seq", "at"]).sort_by("seq").to_pylist()
+        # In their order, whatever clocks say: what is said of a release must not go before the release.
+        old = takewhile(lambda row: row["at"] < older_than, times)
+        gone = [row["seq"] for row in old if row["seq"] not in used][:most]
         if gone:
             rows = _rows(self._table, col("seq").isin(gone), schema.RELEASES.names)
             rows = rows.set_column(rows.schema.get_field_index("arrivals"), "arrivals", pa.nulls(len(rows), pa.string()))

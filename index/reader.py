@@ -65,7 +65,8 @@ class Reader:
         self._ledger = ledger
         self._views: OrderedDict[int, View] = OrderedDict()
         self.followed = 0
-        self._live = self._newest = 0
+        self._live: Release | None = None
+        self._newest = 0
         self._datasets: dict[str, Any] = {}
         self._texts = TextDatasets(db)
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
@@ -87,18 +88,19 @@ class Reader:
         last = self._log.last
         if last is None or last.seq == self.followed:
             return False
-        live = last.state.live
         with self._lock:
             self._forget_stale()
-        if live:
-            view = self.view(live)
-            if self._live and view.release.embedder != self._log.get(self._live).embedder:
+        served: Release | None = None
+        if last.state.live:
+            view = self.view(last.state.live)
+            served = view.release
+            if self._live and view.release.embedder != self._live.embedder:
                 self._prepare(view.release)
             self._warm(view)
             _ = view.tail  # its statistics are read here, not by the first who searches
         with self._lock:
             if last.seq > self.followed:
-                self.followed, self._live, self._newest = last.seq, live, last.state.newest
+                self.followed, self._live, self._newest = last.seq, served, last.state.newest
         return True
 
     def view(self, number: int | None = None) -> View:
@@ -115,7 +117,7 @@ class Reader:
 
     def _served(self) -> Release:
         """What searches get: what was live a moment ago is until the new one is ready, even where it was retired meanwhile."""
-        return self._log.get(self._live) if self._live else self._log.live()
+        return self._live or self._log.live()
 
     def _warm(self, view: View) -> None:
         """Small commits leave the index as it was: only what is new in it is worth the time."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 from lancedb.db import DBConnection
@@ -26,6 +26,8 @@ COMPACT_EVERY = 100
 # Whoever appends an event has looked at the log a moment ago: what came since must be where it looks for numbers that are taken.
 NEVER_PAST = 100
 PAST_AFTER = timedelta(minutes=15)
+# An event that took longer was perhaps inserted by who was paused, under a number that has been set aside meanwhile.
+SUSPECT_AFTER = timedelta(minutes=1)
 # Of a log that has grown for long: a part each time, so that no batch waits.
 AT_ONCE = 20_000
 # They say nothing any more when their release is reclaimed.
@@ -47,6 +49,9 @@ class ReleaseLog:
     def __init__(self, db: DBConnection) -> None:
         self._stored = Events(db)
         self._lock = RLock()
+        # Who asks for what is long past shall not have searches and batches wait.
+        self._history = Events(db)
+        self._history_lock = Lock()
         self._version = -1
         self.events: list[Event] = []
         self.last: Event | None = None
@@ -72,7 +77,10 @@ class ReleaseLog:
             version = self._stored.version()
             if version == self._version:
                 return False
-            new = self._stored.in_use(col("seq") > lit(self.seq))
+            later = col("seq") > lit(self.seq)
+            new = self._stored.in_use(later)
+            if self.last and new and new[-1].seq - self.seq > len(new):
+                new = self._stored.ever(later)  # some are set aside by now, with what they say of releases that are known here
             self._version = version
             for event in new:
                 self._apply(event)
@@ -95,21 +103,23 @@ class ReleaseLog:
         """
         with self._lock:
             for _ in range(100):
+                began = datetime.now(UTC)
                 self.refresh()
                 precondition()
                 event = Event(self.seq + 1, kind, datetime.now(UTC), by, reason, release, detail or {}, fold(self.state, kind, release))
                 if self._stored.insert(event, to_json(arrivals)):
+                    if datetime.now(UTC) - began > SUSPECT_AFTER and self._stored.take_back(event.seq):
+                        continue
                     self.refresh()
                     return event
         raise Unavailable("the release log is written by too many at once; try again")
 
     def get(self, number: int) -> Release:
         """One release; `NotFound` when there is none with this number."""
-        if number in self._releases:
-            return self._releases[number]
-        if found := self._reclaimed([number]):
-            return found[0]
-        raise NotFound(f"there is no release {number}; GET /v1/releases lists them")
+        release = self._releases.get(number) or next(iter(self._reclaimed([number])), None)
+        if release is None:
+            raise NotFound(f"there is no release {number}; GET /v1/releases lists them")
+        return release
 
     @property
     def next_number(self) -> int:
@@ -144,11 +154,13 @@ class ReleaseLog:
 
     def kept(self) -> list[Release]:
         """Each release that is not reclaimed, newest first."""
-        return sorted((each for each in self._releases.values() if each.status != "reclaimed"), key=lambda each: each.number, reverse=True)
+        found = [each for each in list(self._releases.values()) if each.status != "reclaimed"]
+        return sorted(found, key=lambda each: each.number, reverse=True)
 
     def are_reclaimed(self, numbers: Iterable[int]) -> set[int]:
         """Those of the numbers whose release was reclaimed."""
-        kept, following = {release.number for release in self.kept()}, self.next_number
+        following = self.next_number  # before the next line: one that is made meanwhile is not reclaimed
+        kept = {release.number for release in self.kept()}
         return {number for number in numbers if number < following and number not in kept}
 
     def page(self, before: int | None, limit: int) -> list[Release]:
@@ -165,7 +177,7 @@ class ReleaseLog:
         highest = list(accumulate((event.state.live for event in events), max))
         found = {number: own[number].at for number in asked & own.keys() if own[number].state.live >= number}
         places = {number: bisect_left(highest, number) for number in asked - found.keys()}
-        return found | {number: events[place].at for number, place in places.items() if place < len(events)}
+        return found | {number: events[place].at for number, place in places.items() if place < len(highest)}
 
     def arrivals_after(self, seq: int) -> dict[int, list[Arrival]]:
         """What the releases after an event brought, by the number of their event. Asked for soon: later it is forgotten."""
@@ -174,13 +186,13 @@ class ReleaseLog:
 
     def timeline(self) -> Timeline:
         """What was live when, from the first event on. Takes a moment where there were a million."""
-        with self._lock:
-            return self._stored.timeline()
+        with self._history_lock:
+            return self._history.timeline()
 
     def rows_by_day(self) -> list[tuple[datetime, int]]:
         """How many rows the last release of each day had, and when it was made."""
-        with self._lock:
-            return [(event.at, event.detail["rows"]) for event in self._stored.last_of_days(_RELEASED)]
+        with self._history_lock:
+            return [(event.at, event.detail["rows"]) for event in self._history.last_of_days(_RELEASED)]
 
     def compact(self, past_after: timedelta = PAST_AFTER) -> None:
         """Sets aside what is of no use any more, and merges the small appends; the history stays."""
@@ -192,8 +204,8 @@ class ReleaseLog:
     def _past(self, numbers: Iterable[int]) -> list[Event]:
         """The events that made these releases, of those that were reclaimed."""
         wanted = [number for number in numbers if 0 < number < self.next_number]
-        with self._lock:
-            return self._stored.ever(_RELEASED & col("release").isin(wanted)) if wanted else []
+        with self._history_lock:
+            return self._history.ever(_RELEASED & col("release").isin(wanted)) if wanted else []
 
     def _reclaimed(self, numbers: Iterable[int]) -> list[Release]:
         return [replace(self._scored(event), status="reclaimed") for event in self._past(numbers)]

@@ -10,6 +10,7 @@ from index import tables
 from index.answers import Answers
 from index.canaries import Canaries, CanaryRuns
 from index.chunks import ChunkTable, table_name
+from index.errors import Conflict
 from index.evaluations import Evaluations
 from index.exams import Exams
 from index.feedback import Feedbacks
@@ -62,8 +63,7 @@ class Store:
 
     def existing_chunk_table(self, generation: str) -> ChunkTable:
         """The rows of a generation that some release has."""
-        release = next(release for release in self.log.kept() if release.generation == generation)
-        return self.chunk_table(generation, release.dimensions)
+        return self.chunk_table(generation, self._newest_of(generation).dimensions)
 
     def rebuilt(self, generation: str) -> Rebuilt:
         """How far the rebuild of a generation is; made on first use."""
@@ -76,10 +76,16 @@ class Store:
     def head(self, generation: str) -> View:
         """The newest rows of a generation, whether or not a release shows them, searched as its newest release would be."""
         table = tables.open_existing(self.db, table_name(generation))
-        newest = next(release for release in self.log.kept() if release.generation == generation)
+        newest = self._newest_of(generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
         return View(head, tables.dataset(table, tables.session(self.index_cache)), ())
+
+    def _newest_of(self, generation: str) -> Release:
+        newest = next((release for release in self.log.kept() if release.generation == generation), None)
+        if newest is None:
+            raise Conflict(f"generation {generation} has no release any more")
+        return newest
 
     def at(self, release: Release) -> View:
         """The rows of a release, whether or not it is servable still; opened for a look, not to be kept."""

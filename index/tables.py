@@ -27,7 +27,7 @@ SERVING_CACHE = 1536 * 1024 * 1024
 # Beside it, for searches by text.
 TEXT_CACHE = 256 * 1024 * 1024
 # What is read of tables to find rows in them. A million passages take 9 MB of it; the rest fills up with versions that nobody wants any
-# more, and of the small tables, which are written all the time, with nothing else.
+# more. Where tables are written, that is nearly all of it.
 METADATA_CACHE = 64 * 1024 * 1024
 SMALL_METADATA_CACHE = 32 * 1024 * 1024
 

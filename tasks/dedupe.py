@@ -114,10 +114,12 @@ class Canonicals:
         bands = np.concatenate([self._bands, np.array([band for band, _ in pairs], np.int64)])
         owners = np.concatenate([self._owners, np.array([owner for _, owner in pairs], np.int32)])
         bands, owners = bands[stand[owners]], owners[stand[owners]]
-        left, owners = np.unique(owners, return_inverse=True)
+        used = np.zeros(len(self._ids), np.bool_)
+        used[owners] = True
+        left, owners = np.flatnonzero(used), (np.cumsum(used, dtype=np.int32) - 1)[owners]
         order = np.argsort(bands, kind="stable")
         self._ids = [self._ids[owner] for owner in left]
-        self._bands, self._owners, self._recent = bands[order], owners[order].astype(np.int32), {}
+        self._bands, self._owners, self._recent = bands[order], owners[order], {}
         self._merged = len(self._ids)
 
 

@@ -42,6 +42,7 @@ class Publisher:
         self._basis: Release | None = None
         self._tools = {generation: tools}
         self._canaries: deque[Canary] = deque(maxlen=2 * CANARIES)
+        self._compacted = store.log.seq // COMPACT_EVERY
 
     def take_over(self) -> Release:
         """Takes back what an earlier writer left unfinished and shuts it out; makes release 1 on an empty index.
@@ -188,7 +189,8 @@ class Publisher:
         self._base = version
         self._basis = log.get(number)
         self._tools[self.table.generation] = self.tools
-        if event.seq % COMPACT_EVERY == 0:
+        if event.seq // COMPACT_EVERY > self._compacted:
+            self._compacted = event.seq // COMPACT_EVERY
             log.compact()
         return self._basis
 

@@ -1,7 +1,7 @@
 """What reclaimed releases leave: nothing in memory or at a start, and all of it for who asks."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from threading import Event as Signal
 
@@ -19,6 +19,14 @@ from index.timeline import Timeline
 FACTS = {"generation": "g", "version": 1, "ledger_version": 1, "rows": 0, "embedder": "e", "dimensions": 4}
 NOW = timedelta(0)
 ARRIVAL = Arrival("express", "http", "searchable", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+class Slow(datetime):
+    """A clock that is two hours late."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Slow":
+        return cls.fromtimestamp(datetime.now(tz).timestamp() - 7200, tz)
 
 
 @pytest.fixture
@@ -161,6 +169,52 @@ def test_a_kill_in_the_middle_of_setting_aside_doubles_nothing(db: DBConnection,
     again.compact(past_after=NOW)
     assert db.open_table("past_releases").count_rows() == 5
     assert db.open_table("releases").count_rows() == 5 + NEVER_PAST
+
+
+def test_whoever_did_not_look_for_long_learns_what_was_reclaimed_and_set_aside_meanwhile(db: DBConnection):
+    log, idle = ReleaseLog(db), ReleaseLog(db)
+    for number in (1, 2, 3):
+        publish(log, number)
+    idle.refresh()
+    reclaim(log, 1, 2)
+    publish(log, 4)
+    others(db, log)
+    log.compact(past_after=NOW)
+    with pytest.raises(Conflict, match="release 1 was reclaimed"):
+        idle.append("rolled_back", 1, "admin", precondition=lambda: idle.servable(1))
+    assert idle.kept() == log.kept()
+    assert idle.events == log.events
+
+
+def test_who_was_paused_before_an_event_takes_no_number_that_is_set_aside(db: DBConnection, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("index.release_log.SUSPECT_AFTER", timedelta(seconds=-1))
+    log, paused = ReleaseLog(db), ReleaseLog(db)
+    for number in (1, 2):
+        publish(log, number)
+    pauses = iter([True])
+
+    def pause() -> None:
+        if next(pauses, False):
+            reclaim(log, 1)
+            others(db, log)
+            log.compact(past_after=NOW)
+
+    event = paused.append("rolled_back", 2, "admin", precondition=pause)
+    assert event.seq == 4 + NEVER_PAST
+    assert ReleaseLog(db).last == event
+    assert ReleaseLog(db).timeline().seqs.tolist() == list(range(1, event.seq + 1))
+
+
+def test_a_clock_that_was_set_back_brings_no_release_back(db: DBConnection, monkeypatch: pytest.MonkeyPatch):
+    log = ReleaseLog(db)
+    for number in (1, 2):
+        publish(log, number)
+    monkeypatch.setattr("index.release_log.datetime", Slow)
+    reclaim(log, 1)
+    monkeypatch.undo()
+    others(db, log)
+    log.compact(past_after=timedelta(hours=1))
+    assert [release.number for release in ReleaseLog(db).kept()] == [2]
 
 
 def test_whoever_reads_along_misses_nothing_while_events_are_set_aside(db: DBConnection):
