@@ -21,9 +21,10 @@ _log = logging.getLogger("groundwork.api")
 class ModelInBackground:
     """Loads the embedder in a thread, so that the API answers `/health/live` at once."""
 
-    def __init__(self, load: Callable[[], Embedder], failing: int = logging.ERROR) -> None:
-        """`failing` is the level at which the log tells that it can't be loaded."""
+    def __init__(self, load: Callable[[], Embedder], settle: Callable[[], object], failing: int = logging.ERROR) -> None:
+        """`settle` is called when it is loaded; `failing` is the level at which the log tells that it can't be."""
         self._load = load
+        self._settle = settle
         self._failing = failing
         self._embedder: Embedder | None = None
         self.failure: GroundworkError | None = None
@@ -52,7 +53,7 @@ class ModelInBackground:
             try:
                 embedder = self._load()
                 embedder.embed_query("warm up")
-                set_aside()
+                self._settle()
                 self._embedder, self.failure = embedder, None
                 self._tried.set()
             except GroundworkError as error:
@@ -67,9 +68,10 @@ class ModelInBackground:
 class Models:
     """By recipe. Safe to share between threads."""
 
-    def __init__(self, load: Callable[[Recipe], Embedder], settings: Recipe) -> None:
-        """`settings` made the releases that say nothing of their recipe."""
+    def __init__(self, load: Callable[[Recipe], Embedder], settings: Recipe, settle: Callable[[], object] = lambda: None) -> None:
+        """`settings` made the releases that say nothing of their recipe; `settle` is called when a model came or went."""
         self._load = load
+        self._settle = settle
         self._settings = settings
         self._models: dict[Recipe, ModelInBackground] = {}
         self._lock = Lock()
@@ -111,7 +113,7 @@ class Models:
             has_gone = len(kept) < len(self._models)
             self._models = kept
         if has_gone:
-            set_aside()
+            self._settle()
 
     def wait_for(self, release: Release) -> None:
         """Returns when the embedder of a release is there; raises as `of`, and `Unavailable` when it takes too long."""
@@ -129,7 +131,7 @@ class Models:
         recipe = self._bare(recipe)
         with self._lock:
             if recipe not in self._models:
-                self._models[recipe] = ModelInBackground(lambda: self._load(recipe), failing)
+                self._models[recipe] = ModelInBackground(lambda: self._load(recipe), self._settle, failing)
                 self._models[recipe].start()
             return self._models[recipe]
 

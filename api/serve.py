@@ -15,7 +15,7 @@ from api import counts
 from api.app import create_app, served
 from api.asking import asking
 from api.keys import Keys, ensure_admin
-from api.models import Models
+from api.models import Models, set_aside
 from api.platform import Platform
 from api.protocol import PatientProtocol
 from api.runs import Runs
@@ -60,7 +60,8 @@ def main() -> int:
 def opened(settings: Settings) -> tuple[Platform, Keys, Runs]:
     """What an app is made over: the real things."""
     asked = serving(settings.serving)
-    models = Models(lambda recipe: asking(embedder_of(recipe, settings), recipe, asked), Recipe(settings.embedder, settings.embedder_url))
+    configured = Recipe(settings.embedder, settings.embedder_url)
+    models = Models(lambda recipe: asking(embedder_of(recipe, settings), recipe, asked), configured, set_aside)
     platform = Platform(settings, open_store(settings.index, settings.home, settings.inbox_limits, serves=True), models)
     return platform, Keys(settings.keys_file), Runs(settings.prefect_url, settings.prefect_ui)
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import accumulate
 from threading import Lock, RLock
 from typing import Any
@@ -49,8 +50,7 @@ class ReleaseLog:
     def __init__(self, db: DBConnection) -> None:
         self._stored = Events(db)
         self._lock = RLock()
-        # Who asks for what is long past shall not have searches and batches wait.
-        self._history = Events(db)
+        self._db = db
         self._history_lock = Lock()
         self._version = -1
         self.events: list[Event] = []
@@ -60,6 +60,11 @@ class ReleaseLog:
         self._shapes: dict[str, Shape] = {}
         self._candidate = self._highest = 0
         self.refresh()
+
+    @cached_property
+    def _history(self) -> Events:
+        """Who asks for what is long past shall not have searches and batches wait."""
+        return Events(self._db)
 
     @property
     def state(self) -> State:

@@ -41,11 +41,6 @@ def connect(uri: str) -> DBConnection:
     return lancedb.connect(uri, session=session)
 
 
-def exists(db: DBConnection, name: str) -> bool:
-    """Whether the table has been made."""
-    return name in db.list_tables(limit=10_000).tables
-
-
 def open_or_create(
     db: DBConnection,
     name: str,
@@ -62,20 +57,29 @@ def open_or_create(
     Without the declared key two processes that insert the same new key silently make duplicates. So they do when the
     key has a BTREE with rows in it (lancedb 0.40): index the key only where one process at a time writes.
     """
-    if not exists(db, name):
+    table = _open_if_there(db, name)
+    if table is None:
         with suppress(ValueError):  # another process was faster
-            table = cast(LanceTable, db.create_table(name, schema=schema))
-            table.set_unenforced_primary_key(key)
+            made = cast(LanceTable, db.create_table(name, schema=schema))
+            made.set_unenforced_primary_key(key)
             for column in indexed:
-                table.create_index(column, config=BTree())
+                made.create_index(column, config=BTree())
             for column in with_few_values:
-                table.create_index(column, config=Bitmap())
+                made.create_index(column, config=Bitmap())
             for column in lists:
-                table.create_index(column, config=LabelList())
-    table = open_existing(db, name)
+                made.create_index(column, config=LabelList())
+        table = open_existing(db, name)
     if key in table.schema.names:
         return table
     raise ValueError(f"table {name} has no column {key}")
+
+
+def _open_if_there(db: DBConnection, name: str) -> LanceTable | None:
+    """The table, or None. To list all tables first would take as long again, sixteen times in each process that starts."""
+    try:
+        return open_existing(db, name)
+    except ValueError:
+        return None
 
 
 def open_existing(db: DBConnection, name: str) -> LanceTable:

@@ -6,7 +6,7 @@ from weakref import ref
 
 import pytest
 
-from api.models import Models
+from api.models import Models, set_aside
 from index.errors import BadRequest, Misconfigured
 from index.recipe import Recipe
 from tests.fakes import HashingEmbedder
@@ -22,13 +22,13 @@ class Circular(HashingEmbedder):
 
 def test_what_is_loaded_is_not_looked_at_by_each_garbage_collection():
     gc.unfreeze()
-    Models(lambda _: Circular(), Recipe()).tried(Recipe())
+    Models(lambda _: Circular(), Recipe(), set_aside).tried(Recipe())
     assert gc.get_freeze_count() > 50_000
     gc.unfreeze()
 
 
 def test_a_model_that_nobody_needs_is_freed():
-    models = Models(lambda _: Circular(), Recipe())
+    models = Models(lambda _: Circular(), Recipe(), set_aside)
     other = ref(models.tried(Recipe(embedder="another")))
     models.keep_only([])
     assert other() is None
