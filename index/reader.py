@@ -67,6 +67,7 @@ class Reader:
         self.followed = 0
         self._live: Release | None = None
         self._newest = 0
+        self._session: Any = None
         self._datasets: dict[str, Any] = {}
         self._texts = TextDatasets(db)
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
@@ -127,8 +128,11 @@ class Reader:
 
     def _open(self, release: Release) -> View:
         name = table_name(release.generation)
+        session = tables.session(self._index_cache, release.rows)
+        if session is not self._session:  # larger ones, in which there is no index yet
+            self._session, self._datasets, self._warmed = session, {}, frozenset()
         if name not in self._datasets:
-            self._datasets[name] = tables.dataset(tables.open_existing(self._db, name), tables.session(self._index_cache))
+            self._datasets[name] = tables.dataset(tables.open_existing(self._db, name), session)
         dataset = self._datasets[name].checkout_version(release.version)
         indexes = [index for index in dataset.describe_indices() if FULL_TEXT_COLUMN in index.field_names]
         words = self._texts.at(name, release.version, frozenset(part.uuid for index in indexes for part in index.segments))

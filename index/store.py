@@ -79,7 +79,7 @@ class Store:
         newest = self._newest_of(generation)
         shape = self.log.shape(generation)
         head = replace(newest, version=int(table.version), rows=table.count_rows(), search=shape.search if shape else {})
-        return View(head, tables.dataset(table, tables.session(self.index_cache)), ())
+        return View(head, tables.dataset(table, tables.session(self.index_cache, head.rows)), ())
 
     def _newest_of(self, generation: str) -> Release:
         newest = next((release for release in self.log.kept() if release.generation == generation), None)
@@ -89,7 +89,9 @@ class Store:
 
     def at(self, release: Release) -> View:
         """The rows of a release, whether or not it is servable still; opened for a look, not to be kept."""
-        dataset = tables.dataset(tables.open_existing(self.db, table_name(release.generation)), tables.session(self.index_cache))
+        dataset = tables.dataset(
+            tables.open_existing(self.db, table_name(release.generation)), tables.session(self.index_cache, release.rows)
+        )
         return View(release, dataset.checkout_version(release.version), ())
 
     def lease(self, name: str) -> Lease:

@@ -52,7 +52,7 @@ class Subsample:
         """The rows, opened for searching as where searches are served: with room in memory for the index. A hit has nothing to show."""
         self._table.checkout_latest()
         release = replace(self._release, version=int(self._table.version), rows=self.count(), search={})
-        return View(release, tables.dataset(self._table, tables.session(tables.SERVING_CACHE)), ())
+        return View(release, tables.dataset(self._table, tables.session(tables.SERVING_CACHE, release.rows)), ())
 
 
 def _drawn(view: View, share: float) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import cache
+from threading import Lock
 from typing import Any, cast
 
 import lancedb
@@ -26,10 +26,14 @@ INDEX_CACHE = 256 * 1024 * 1024
 SERVING_CACHE = 1536 * 1024 * 1024
 # Beside it, for searches by text.
 TEXT_CACHE = 256 * 1024 * 1024
-# What is read of tables to find rows in them. A million passages take 9 MB of it; the rest fills up with versions that nobody wants any
-# more. Where tables are written, that is nearly all of it.
-METADATA_CACHE = 64 * 1024 * 1024
-SMALL_METADATA_CACHE = 32 * 1024 * 1024
+# What is read of tables to find rows in them. A million passages take 9 MB of it; whatever room there is beside fills up with versions that
+# nobody wants any more.
+METADATA_CACHE = 32 * 1024 * 1024
+METADATA_OF_TEXT = 64 * 1024 * 1024
+LEAST_METADATA = 16 * 1024 * 1024
+METADATA_OF_A_ROW = 24
+_sessions: dict[int, tuple[int, Any]] = {}
+_sessions_lock = Lock()
 
 
 def connect(uri: str) -> DBConnection:
@@ -37,7 +41,7 @@ def connect(uri: str) -> DBConnection:
 
     Its caches are bounded: each small commit leaves some of its metadata in them, and LanceDB's own bound is 7 GB.
     """
-    session = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=SMALL_METADATA_CACHE)
+    session = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=METADATA_CACHE)
     return lancedb.connect(uri, session=session)
 
 
@@ -104,17 +108,29 @@ def dataset(table: LanceTable, session: Any) -> Any:
     return table.to_lance(session=session)
 
 
-def new_session(index_cache: int) -> Any:
-    """Caches for datasets, with so many bytes for what is read of indexes."""
+def new_session(index_cache: int, metadata_cache: int) -> Any:
+    """Caches for datasets, with so many bytes for what is read of indexes, and of where rows are."""
     import lance
 
-    return cast(Any, lance).Session(index_cache_size_bytes=index_cache, metadata_cache_size_bytes=METADATA_CACHE)
+    return cast(Any, lance).Session(index_cache_size_bytes=index_cache, metadata_cache_size_bytes=metadata_cache)
 
 
-@cache
-def session(index_cache: int) -> Any:
-    """The caches that all of a process share."""
-    return new_session(index_cache)
+def session(index_cache: int, rows: int) -> Any:
+    """The caches that all of a process share, with room for what tells where so many rows are.
+
+    A table that outgrows them gets larger ones, and those of before go with what was opened in them.
+    """
+    room = metadata_room(rows)
+    with _sessions_lock:
+        known = _sessions.get(index_cache)
+        if known is None or known[0] < room:
+            known = _sessions[index_cache] = room, new_session(index_cache, room)
+        return known[1]
+
+
+def metadata_room(rows: int) -> int:
+    """Bytes for what tells where so many rows are: a power of two, so that a table seldom outgrows them."""
+    return max(LEAST_METADATA, 1 << (METADATA_OF_A_ROW * rows).bit_length())
 
 
 def fold(table: LanceTable) -> None:

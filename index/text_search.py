@@ -15,7 +15,7 @@ ROW = "_rowid"
 DEEPER = 8
 MOST = 20_000
 # Parts of text indexes that nothing new uses any more, and whose files are still open. A part has a file or a few.
-MOST_REPLACED = 64
+MOST_REPLACED = 32
 
 
 def best(find: Callable[[int], pa.Table], limit: int) -> pa.Table:
@@ -56,6 +56,6 @@ class TextDatasets:
 
     def _renew(self) -> None:
         """Versions that are still in use keep the session before alive, for as long as they are."""
-        self._session = tables.new_session(tables.TEXT_CACHE)
+        self._session = tables.new_session(tables.TEXT_CACHE, tables.METADATA_OF_TEXT)
         self._tables: dict[str, Any] = {}
         self._used: frozenset[str] = frozenset()
