@@ -31,7 +31,7 @@ from index.store import open_store
 
 STOP_WITHIN_S = 4
 # Longer than the clients of Python's httpx keep a connection that they don't use (5 s): who closes it first fails no request of the other.
-KEEPS_UNUSED_S = 12
+KEEPS_UNUSED_S = 9
 
 
 def main() -> int:

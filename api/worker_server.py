@@ -13,7 +13,7 @@ import uvicorn
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 # Longer than a connection is kept that nobody uses: each has had a reply that closes it, or was closed unused, as always.
-RETIRES_WITHIN_S = 13.0
+RETIRES_WITHIN_S = 10.0
 READY_WITHIN_S = 180.0
 LOOK_S = 0.1
 CLOSE = (b"connection", b"close")
