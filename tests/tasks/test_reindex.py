@@ -108,9 +108,11 @@ def test_what_the_index_finds_has_the_scores_of_an_exact_search(orchard: Bench):
     assert view.tail.vectors == 1
     exact = {candidate.row: candidate.score for candidate in view.by_vector(question, 401, None, exact=True)}
     for limit in (10, 100):
-        found = view.by_vector(question, limit, None, settings=SearchSettings(view.vector_index.partitions, 20))
-        assert [candidate.score for candidate in found] == pytest.approx(sorted(exact.values(), reverse=True)[:limit], abs=1e-6)
+        found = view.by_vector(question, limit, None, settings=SearchSettings(8, 20))
         assert [candidate.score for candidate in found] == pytest.approx([exact[candidate.row] for candidate in found], abs=1e-6)
+        least = sorted(exact.values(), reverse=True)[limit - 1] - 1e-6
+        # Of the hundred best one or two may not be among the candidates: the bits of the index are drawn at random each time.
+        assert sum(candidate.score >= least for candidate in found) >= 0.95 * limit
 
 
 def test_nobody_folds_while_an_index_is_made(orchard: Bench):
