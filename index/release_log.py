@@ -170,7 +170,7 @@ class ReleaseLog:
 
     def page(self, before: int | None, limit: int) -> list[Release]:
         """The `limit` releases before a number, or the newest: reclaimed ones too, newest first."""
-        end = min(before or self.next_number, self.next_number)
+        end = self.next_number if before is None else min(before, self.next_number)
         numbers = range(end - 1, max(0, end - 1 - limit), -1)
         found = self._releases | {each.number: each for each in self._reclaimed(set(numbers) - self._releases.keys())}
         return [found[number] for number in numbers if number in found]

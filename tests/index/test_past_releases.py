@@ -84,7 +84,7 @@ def test_releases_that_were_set_aside_are_shown_with_what_they_were(db: DBConnec
         assert (each.get(2).status, each.get(2).rows, each.get(2).scores) == ("reclaimed", 20, [{"metric": "nDCG@10", "value": 0.7}])
         assert [(release.number, release.status) for release in each.page(None, 3)] == [(5, "checked"), (4, "checked"), (3, "reclaimed")]
         assert [release.number for release in each.page(3, 50)] == [2, 1]
-        assert each.page(1, 50) == []
+        assert each.page(1, 50) == each.page(0, 50) == each.page(-7, 50) == []
         assert each.are_reclaimed([1, 3, 4, 5, 6]) == {1, 3}
         with pytest.raises(Conflict, match="release 3 was reclaimed"):
             each.servable(3)
