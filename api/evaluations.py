@@ -13,11 +13,13 @@ from api.auth import requires
 from api.paging import Cursor, Limit, Page
 from api.platform import Platform
 from api.requests import EvaluationRequest
-from api.runs import Runs, StartedReply
+from api.runs import Run, Runs, StartedReply
+from index.errors import BadRequest, Unavailable
 from index.evaluations import Evaluation, as_json
 from index.progress import EvaluationProgress
 
-DEPLOYMENT = "evaluate/evaluate"
+FLOW = "evaluate"
+DEPLOYMENT = f"{FLOW}/evaluate"
 EvaluationState = Literal["queued", "running", "completed", "failed", "skipped"]
 SKIPPED = "Skipped"
 
@@ -39,6 +41,12 @@ class EvaluationReply(msgspec.Struct):
     step: str | None = None
     done: int | None = None
     of: int | None = None
+
+
+class EvaluationPage(Page[EvaluationReply]):
+    """A page of evaluations; `degraded` says what should be on it and is not."""
+
+    degraded: list[str] = msgspec.field(default_factory=list)
 
 
 @post(
@@ -73,13 +81,15 @@ def start_evaluation(
 )
 def list_evaluations(
     platform: NamedDependency[Platform], runs: NamedDependency[Runs], limit: Limit = 50, cursor: Cursor = None
-) -> Page[EvaluationReply]:
-    """The finished evaluations, newest first, without their questions."""
-    found = platform.store.evaluations.all()
-    after = paging.position(cursor)
-    start = next((i + 1 for i, evaluation in enumerate(found) if evaluation.id == after), 0)
-    rows = found[start : start + limit]
-    return Page([_reply(evaluation, runs) for evaluation in rows], paging.cursor(rows[-1].id) if len(found) > start + limit else None)
+) -> EvaluationPage:
+    """Those under way on the first page, then the finished ones, newest first; without their questions."""
+    finished = platform.store.evaluations.all()
+    under_way, degraded = ([], []) if cursor else _under_way(platform, runs, {evaluation.id for evaluation in finished})
+    after = _position(cursor)
+    rest = [evaluation for evaluation in finished if after is None or _place(evaluation) < after]
+    rows = rest[:limit]
+    following = paging.cursor("{}|{}".format(*_place(rows[-1]))) if len(rest) > limit else None
+    return EvaluationPage([*under_way, *(_reply(evaluation, runs) for evaluation in rows)], following, degraded)
 
 
 @get(
@@ -95,7 +105,35 @@ def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Ru
     finished = platform.store.evaluations.get(str(identifier))
     if finished:
         return _reply(finished, runs)
-    run = runs.get(str(identifier))
+    return _unstored(runs.get(str(identifier)), platform, runs)
+
+
+def _under_way(platform: Platform, runs: Runs, finished: set[str]) -> tuple[list[EvaluationReply], list[str]]:
+    """What Prefect has begun or is about to, and why that is not all."""
+    try:
+        return [_unstored(run, platform, runs) for run in runs.under_way(FLOW) if run.id not in finished], []
+    except Unavailable as error:
+        return [], [f"evaluations under way are missing: {error}"]
+
+
+def _place(evaluation: Evaluation) -> tuple[float, str]:
+    """Where an evaluation stands among the finished ones."""
+    return evaluation.ended_at.timestamp(), evaluation.id
+
+
+def _position(cursor: str | None) -> tuple[float, str] | None:
+    """The place of the last evaluation of the page before; None for the first page."""
+    ended_at, _, identifier = paging.position(cursor).partition("|")
+    if not ended_at:
+        return None
+    try:
+        return float(ended_at), identifier
+    except ValueError as error:
+        raise BadRequest(paging.REFUSED) from error
+
+
+def _unstored(run: Run, platform: Platform, runs: Runs) -> EvaluationReply:
+    """A run whose scores are not there."""
     # Prefect says completed a moment before or after the row is there; without a row it is not done.
     unstored = "skipped" if run.name == SKIPPED else "running"
     state = unstored if run.state == "completed" else run.state

@@ -21,6 +21,7 @@ LONGEST_PAUSE_S = 1.0
 # Where Prefect itself looks for the trace that a run belongs to.
 TRACE_LABEL = "__OTEL_TRACEPARENT"
 # Prefect's state types to ours.
+UNFINISHED = ("SCHEDULED", "PENDING", "PAUSED", "RUNNING")
 STATES = {"SCHEDULED": "queued", "PENDING": "queued", "PAUSED": "queued", "RUNNING": "running", "COMPLETED": "completed"}
 
 
@@ -67,14 +68,13 @@ class Runs:
         found = self._call("GET", f"/flow_runs/{run_id}")
         if found is None:
             raise NotFound(f"there is no run {run_id}")
-        state = found.get("state") or {}
-        return Run(
-            str(found["id"]),
-            STATES.get(str(state.get("type")), "failed"),
-            state.get("message"),
-            found.get("parameters") or {},
-            state.get("name"),
-        )
+        return _run(found)
+
+    def under_way(self, flow: str) -> list[Run]:
+        """The runs of a flow that have not ended, newest first, without those that a schedule has for later; 200 at most."""
+        wanted = {"state": {"type": {"any_": UNFINISHED}}, "expected_start_time": {"before_": datetime.now(UTC).isoformat()}}
+        body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC"}
+        return [_run(found) for found in self._call("POST", "/flow_runs/filter", body) or []]
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
         """Sends an event that automations in Prefect can act upon; `Unavailable` when Prefect does not take it."""
@@ -102,13 +102,14 @@ class Runs:
         """Where the Prefect UI shows the run."""
         return f"{self._ui_url}/runs/flow-run/{run_id}"
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """What Prefect says; None where it knows no such thing."""
         try:
             reply = self._patiently(method, path, body)
             if reply.status_code in (404, 422):
                 return None
             reply.raise_for_status()
-            result: dict[str, Any] = reply.json()
+            result = reply.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Unavailable(f"Prefect does not answer ({type(error).__name__}); searching and ingesting go on without it", 5) from error
         return result
@@ -125,3 +126,14 @@ class Runs:
         except RetryError as error:
             status = error.last_attempt.result().status_code
             raise Unavailable(f"Prefect is busy ({status}); searching and ingesting go on without it", 5) from None
+
+
+def _run(found: dict[str, Any]) -> Run:
+    state = found.get("state") or {}
+    return Run(
+        str(found["id"]),
+        STATES.get(str(state.get("type")), "failed"),
+        state.get("message"),
+        found.get("parameters") or {},
+        state.get("name"),
+    )

@@ -85,7 +85,7 @@ class Evaluations:
 
     def all(self) -> list[Evaluation]:
         """Each finished evaluation without its questions, newest first."""
-        return sorted(self._read(None, with_questions=False), key=lambda evaluation: evaluation.ended_at, reverse=True)
+        return sorted(self._read(None, with_questions=False), key=lambda evaluation: (evaluation.ended_at, evaluation.id), reverse=True)
 
     def drop(self, ids: Collection[str]) -> int:
         """Forgets evaluations; returns how many there were."""

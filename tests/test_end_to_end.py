@@ -50,8 +50,10 @@ def an_evaluation_is_started(platform: RunningPlatform) -> str:
         return replies[-1].status == 202
 
     platform.until(started)
-    assert platform.call("GET", f"/v1/evaluations/{replies[-1].json['id']}").json["state"] in ("queued", "running")
-    return str(replies[-1].json["id"])
+    asked = str(replies[-1].json["id"])
+    assert platform.call("GET", f"/v1/evaluations/{asked}").json["state"] in ("queued", "running")
+    assert asked in [each["id"] for each in platform.call("GET", "/v1/evaluations").json["items"]]
+    return asked
 
 
 def questions_are_answered_with_quotes(platform: RunningPlatform) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
@@ -56,9 +57,16 @@ class FakePrefect(ThreadingHTTPServer):
             "key": key,
             "state": {"type": "SCHEDULED", "message": None},
             "parameters": asked["parameters"],
+            "expected_start_time": datetime.now(UTC).isoformat(),
         }
         self.runs[run["id"]] = run
         return run
+
+    def filtered(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        """The runs in these states that should have begun by then, newest first."""
+        states, by = asked["flow_runs"]["state"]["type"]["any_"], asked["flow_runs"]["expected_start_time"]["before_"]
+        runs = [run for run in self.runs.values() if run["state"]["type"] in states and run["expected_start_time"] <= by]
+        return sorted(runs, key=lambda run: str(run["expected_start_time"]), reverse=True)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,6 +89,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(204, {})
         if self.path.endswith("/set_state"):
             return self._found(self.server.moved(self.path.split("/")[-2], asked["state"]))
+        if self.path == "/api/flow_runs/filter":
+            return self._send(200, self.server.filtered(asked))
         if self.path != "/api/deployments/d1/create_flow_run":
             return self._found(None)
         run = self.server.start(asked)
@@ -95,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
     def _found(self, item: dict[str, Any] | None) -> None:
         self._send(200 if item else 404, item or {"detail": "Object not found"})
 
-    def _send(self, status: int, body: dict[str, Any]) -> None:
+    def _send(self, status: int, body: object) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

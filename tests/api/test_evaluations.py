@@ -157,12 +157,39 @@ def test_finished_evaluations_are_listed_newest_first_by_pages(own):
     assert (first["items"][0]["scores"], first["items"][0]["questions"], second["next"]) == ([SCORE], [], None)
 
 
+def test_what_is_under_way_is_listed_before_what_is_finished(evaluating, prefect):
+    evaluating.store.evaluations.write(finished("00000000-0000-0000-0000-000000000001"))
+    waits, runs_now, later, done, broken = (evaluating.post("/v1/evaluations", {"release": 1}).json["id"] for _ in range(5))
+    prefect.becomes(runs_now, "RUNNING")
+    prefect.runs[later]["expected_start_time"] = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    evaluating.store.evaluations.write(finished(done, minutes=-1))  # Prefect has not heard of its end
+    prefect.becomes(broken, "CRASHED")
+    first = evaluating.get("/v1/evaluations?limit=1").json
+    ours = [(item["id"], item["state"]) for item in first["items"] if item["id"] in (waits, runs_now, later, done, broken)]
+    assert ours == [(runs_now, "running"), (waits, "queued")]
+    assert (first["items"][-1]["state"], first["degraded"]) == ("completed", [])
+    second = evaluating.get(f"/v1/evaluations?cursor={first['next']}").json["items"]
+    assert {item["state"] for item in second} <= {"completed", "failed"}
+
+
+def test_a_page_goes_on_where_the_one_before_ended_though_that_evaluation_is_gone(own):
+    names = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(3)]
+    for identifier in names:
+        own.store.evaluations.write(finished(identifier))
+    first = own.get("/v1/evaluations?limit=1").json
+    own.store.evaluations.drop([names[2]])
+    second = own.get(f"/v1/evaluations?limit=1&cursor={first['next']}").json
+    assert [item["id"] for item in first["items"] + second["items"]] == [names[2], names[1]]
+
+
 def test_without_prefect_nothing_can_be_started_but_everything_else_goes_on(api):
     for reply in (api.post("/v1/evaluations", {}), api.get("/v1/evaluations/00000000-0000-0000-0000-000000000000")):
         assert (reply.status, reply.headers["retry-after"]) == (503, "5")
         assert "prefect does not answer" in reply.detail
         assert "searching and ingesting go on" in reply.detail
-    assert api.get("/v1/evaluations").status == 200
+    listed = api.get("/v1/evaluations")
+    assert (listed.status, len(listed.json["degraded"])) == (200, 1)
+    assert listed.json["degraded"][0].startswith("evaluations under way are missing: Prefect does not answer")
     assert api.found("copper mine")
     assert api.put("without-prefect", "Ingested all the same.").json["served"]
 
