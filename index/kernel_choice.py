@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from index.engine import Engine, in_order
+from index.lease import Lease
 from index.vectors import Vectors, lowest_cosine
 
 # A kernel whose vectors are this near to float32, on every probe, shares the fingerprint of float32.
@@ -105,6 +106,21 @@ class Choices:
             return Choice(**self._read()[key])
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def known_or(self, key: str, measure: Callable[[], Choice]) -> Choice:
+        """What was chosen for a key, measured if it never was.
+
+        One process measures at a time: together they would take twice as long, and time each other. The others wait and take what it found.
+        """
+        if found := self.get(key):
+            return found
+        with Lease(self._path.with_suffix(".lock")) as lease:
+            lease.acquire(on_wait=lambda: _log.info("another process measures the kernels: waiting for what it finds"))
+            found = self.get(key)
+            if not found:
+                found = measure()
+                self.put(key, found)
+        return found
 
     def put(self, key: str, choice: Choice) -> None:
         """Remembers a choice; two processes that do so at once both leave a whole file."""

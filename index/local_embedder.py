@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -62,14 +63,10 @@ def open_local(model: str | None = None, threads: int | None = None, home: Path 
 
     name, cores = model or BUNDLED, threads or _cores()
     folder = model_folder.model_folder(model)
-    choices = Choices(home / CHOICES_FILE) if home and folder else None
-    key = machine_key(model_folder.digest(folder), cores, gpu_name()) if folder else ""
-    known = choices.get(key) if choices else None
-    if choices and folder and known is None:
-        from index.library_start import measured_choice
-
-        known = measured_choice(name, str(folder), folder, cores)
-        choices.put(key, known)
+    known = None
+    if home and folder:
+        key = machine_key(model_folder.digest(folder), cores, gpu_name())
+        known = Choices(home / CHOICES_FILE).known_or(key, partial(_measured, name, folder, cores))
     embedder = _without_library(name, folder, known, cores) if folder and known else None
     if embedder is None:
         from index.library_start import library_start
@@ -77,6 +74,12 @@ def open_local(model: str | None = None, threads: int | None = None, home: Path 
         embedder = LocalEmbedder(name, *library_start(name, str(folder or model), folder, cores, known))
     _log.info("%s %s runs on the kernel “%s”, %d cores", name, embedder.fingerprint, embedder.kernel, cores)
     return embedder
+
+
+def _measured(name: str, folder: Path, cores: int) -> Choice:
+    from index.library_start import measured_choice
+
+    return measured_choice(name, str(folder), folder, cores)
 
 
 def _without_library(name: str, folder: Path, known: Choice, cores: int) -> LocalEmbedder | None:

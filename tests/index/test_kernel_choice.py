@@ -1,13 +1,16 @@
 """The choice of a kernel: right before fast, and remembered."""
 
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
 
 import numpy as np
+import pytest
 
 from index.engine import in_order
+from index.errors import Misconfigured
 from index.kernel_choice import PROBES, Choice, Choices, machine_key, trials
 from index.vectors import Places, Vectors, unit
 
@@ -79,6 +82,30 @@ def test_a_choice_is_remembered_beside_others(tmp_path: Path):
     assert choices.get("one") == CHOICE
     assert choices.get("two") == replace(CHOICE, kernel="BERT, bfloat16")
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["kernels.json"]
+
+
+def test_two_processes_that_start_at_once_measure_once(tmp_path: Path):
+    measured: list[str] = []
+
+    def slowly() -> Choice:
+        measured.append("once")
+        sleep(0.3)
+        return CHOICE
+
+    with ThreadPoolExecutor() as processes:
+        found = list(processes.map(lambda _: Choices(tmp_path / "kernels.json").known_or("one", slowly), range(2)))
+    assert (found, measured) == ([CHOICE, CHOICE], ["once"])
+
+
+def test_after_a_measurement_that_failed_the_next_process_measures(tmp_path: Path):
+    choices = Choices(tmp_path / "kernels.json")
+    with pytest.raises(Misconfigured):
+        choices.known_or("one", fails)
+    assert choices.known_or("one", lambda: CHOICE) == CHOICE
+
+
+def fails() -> Choice:
+    raise Misconfigured("no such model")
 
 
 def test_a_file_that_says_nothing_sensible_is_written_anew(tmp_path: Path):
