@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from api import deadlines
 from api.ahead import Ahead
-from api.exchange import Body, Headers, Refused, Reply
+from api.exchange import READ_AT_MOST, Body, Headers, Refused, Reply
 from api.keys import Key, Keys
 from api.limits import Allowance, RateLimits
 from api.pools import Busy, Pool, Pools, work_in
 from index.errors import BadRequest, Unavailable
 
-# Bodies of searches and answers are read before it is their turn: who sends slowly takes nobody's place.
+# Bodies of searches and answers are read before it is their turn: who sends slowly takes nobody's place. Not those that will be refused.
 READ_BEFORE = ("search", "answers")
 
 
@@ -47,7 +47,7 @@ class Admission:
             reply.headers = self._within_limits(key) if key else []
             deadline = deadlines.deadline_after(_header(scope, deadlines.HEADER), pool.most_s)
             pool.check(deadline)
-            if pool.name in READ_BEFORE:
+            if pool.name in READ_BEFORE and _announced(scope) <= READ_AT_MOST:
                 await body.read(deadline)
             embeds = pool.name == "search" and pool.is_full and key
             with self._ahead.of(body.so_far) if embeds else nullcontext():
@@ -115,6 +115,11 @@ def _at(deadline: float, call: Any) -> asyncio.TimerHandle | None:
 
 def _header(scope: HTTPScope, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _announced(scope: HTTPScope) -> int:
+    """The size of the body, as its head has it; 0 where it says nothing."""
+    return int(_header(scope, b"content-length") or 0)
 
 
 def _over(allowance: Allowance) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 
 import msgspec
@@ -10,7 +11,7 @@ from api import deadlines
 from api.keys import Key
 from api.platform import Platform
 from api.stage_metrics import saw_answer, saw_search, saw_usage
-from index.answers import AnswerRecord
+from index.answers import AnswerRecord, new_id
 from index.embedder import Embedder
 from index.reader import Opened
 from index.search import View
@@ -44,9 +45,11 @@ class AnswerReply(msgspec.Struct):
 
 
 class SourceReply(msgspec.Struct):
-    """Passages that follow each other in a document, as a generator gets them; `span` is their place in its text, in characters."""
+    """Passages that follow each other in a document, as a generator gets them; `span` is their place in its text, in characters.
 
-    n: int
+    A citation quotes the source that has its `chunk_id`: its `n`, the number in the text, counts citations.
+    """
+
     doc_id: str
     chunk_ids: list[str]
     title: str
@@ -57,8 +60,9 @@ class SourceReply(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and what was found for it."""
+    """A question and what was found for it. `identifier` is that of its answer and the record of it."""
 
+    identifier: str
     platform: Platform
     key: Key
     question: Question
@@ -85,7 +89,7 @@ class Asked:
 
     async def kept(self, made: Answer) -> AnswerRecord:
         """The answer's record, written down."""
-        record = record_of(made, self.question, self.view.release, self.key.id)
+        record = record_of(self.identifier, made, self.question, self.view.release, self.key.id)
         await asyncio.to_thread(self.platform.store.answers.write, record)
         self.platform.traffic.saw_answer(self.question.query, made, record.id, self.embedder, self.key.id)
         return record
@@ -99,7 +103,8 @@ async def asked(platform: Platform, key: Key, question: Question) -> Asked:
 def _found(platform: Platform, key: Key, question: Question) -> Asked:
     view = platform.reader.view(question.release)
     embedder = platform.models.of(view.release)
-    return Asked(platform, key, question, view, embedder, retrieve(Opened(view), embedder, question.query))
+    found = retrieve(Opened(view), embedder, question.query)
+    return Asked(new_id(datetime.now(UTC)), platform, key, question, view, embedder, found)
 
 
 def answer_reply(made: Answer, identifier: str) -> AnswerReply:
@@ -124,6 +129,4 @@ def citation_reply(citation: Citation) -> CitationReply:
 def source_reply(source: Source) -> SourceReply:
     """A source as the wire shows it."""
     first = source.chunks[0]
-    return SourceReply(
-        source.n, first.doc_id, [chunk.chunk_id for chunk in source.chunks], source.title, first.uri, source.span, source.text
-    )
+    return SourceReply(first.doc_id, [chunk.chunk_id for chunk in source.chunks], source.title, first.uri, source.span, source.text)

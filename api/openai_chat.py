@@ -34,7 +34,6 @@ from api.openai_messages import question_of, refuse_what_is_not_done
 from api.platform import Platform
 from api.problems import problem_of
 from api.search import MAX_BODY
-from index.answers import new_id
 from index.errors import NotFound
 from tasks.answer import Answer, Part, Question
 from tasks.generate import LENGTH_REMARK
@@ -108,8 +107,8 @@ def _completion(found: Asked, made: Answer, identifier: str) -> CompletionReply:
 
 
 def _streamed(found: Asked, *, with_usage: bool) -> Stream:
-    """The same in pieces. The id is not that of the record, which there is only when the answer is whole: `groundwork` has it."""
-    identifier, created = f"chatcmpl-{new_id(datetime.now(UTC))}", _now()
+    """The same in pieces. There is a record of it once the answer is whole."""
+    identifier, created = f"chatcmpl-{found.identifier}", _now()
 
     async def work(send: Send) -> None:
         async def piece(*choices: ChunkChoiceReply, usage: UsageReply | None = None, rests_on: GroundworkReply | None = None) -> None:

@@ -1,8 +1,11 @@
 """The API process: `python -m api.serve`. With several workers it starts them and watches over them."""
 
 import asyncio
+import logging
 import os
 import shutil
+import signal
+import socket
 import sys
 from contextlib import suppress
 from functools import partial
@@ -33,6 +36,9 @@ STOP_WITHIN_S = 4
 # Longer than the clients of Python's httpx keep a connection that they don't use (5 s): who closes it first fails no request of the other.
 KEEPS_UNUSED_S = 9
 
+STAYS = "SIGHUP changes nothing: to be replaced without a failed request takes workers = 2 or more in the file of GROUNDWORK_SERVING"
+_log = logging.getLogger("groundwork.api")
+
 
 def main() -> int:
     """Serves until SIGTERM; the exit code."""
@@ -50,11 +56,21 @@ def main() -> int:
         settings.counts.mkdir()
         command = (sys.executable, "-m", "api.worker")
         return asyncio.run(Workers(listening, workers, command, partial(counts.forget_gauges, settings.counts)).run())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until `Alone` says what it does
     send_last_spans = telemetry.start("api", settings)
     with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and passes it on
-        uvicorn.Server(config(served(create_app(*opened(settings))), settings)).run()
+        Alone(config(served(create_app(*opened(settings))), settings)).run()
     send_last_spans()
     return 0
+
+
+class Alone(uvicorn.Server):
+    """The only worker: nobody would serve while another takes its place, so SIGHUP, which asks for that, leaves it as it is."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to accept connections."""
+        await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _log.warning, STAYS)
 
 
 def opened(settings: Settings) -> tuple[Platform, Keys, Runs]:

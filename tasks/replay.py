@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from index.answers import AnswerRecord, Passage, new_id
+from index.answers import AnswerRecord, Passage
 from index.releases import Release
 from tasks.answer import Answer, Question
 from tasks.retrieve import Hit
@@ -31,12 +31,11 @@ class Difference:
     moved: tuple[str, ...]
 
 
-def record_of(made: Answer, question: Question, release: Release, key: str) -> AnswerRecord:
+def record_of(identifier: str, made: Answer, question: Question, release: Release, key: str) -> AnswerRecord:
     """What is kept of an answer."""
-    now = datetime.now(UTC)
     return AnswerRecord(
-        id=new_id(now),
-        at=now.isoformat(),
+        id=identifier,
+        at=datetime.now(UTC).isoformat(),
         key=key,
         question=question.text,
         k=question.k,

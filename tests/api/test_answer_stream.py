@@ -62,7 +62,8 @@ def test_the_sentences_of_the_sources_stream_as_the_whole_reply_tells_them(api):
     assert [token.data["citation"] for token in tokens] == done.data["citations"] == whole["citations"]
     assert set(done.data) == set(whole)
     assert {citation["chunk_id"] for citation in done.data["citations"]} <= {id_ for source in sources.data for id_ in source["chunk_ids"]}
-    assert [source["n"] for source in sources.data] == list(range(1, len(sources.data) + 1))
+    assert [citation["n"] for citation in done.data["citations"]] == list(range(1, len(done.data["citations"]) + 1))
+    assert all("n" not in source for source in sources.data), "[1] in the text is citation 1, whichever source that quotes"
     assert api.get(f"/v1/answers/{done.data['id']}").json["answer"] == done.data["answer"]
 
 

@@ -88,6 +88,37 @@ def test_a_body_that_drips_in_gets_a_408(hasty, connection):
     assert 3 * PATIENCE_S - 0.5 < seconds < 3 * PATIENCE_S + 3
 
 
+@pytest.mark.parametrize(
+    ("key", "more", "status"),
+    [
+        (True, "Content-Length: 20000000\r\n", b"413"),
+        (True, "Content-Length: 999999999999\r\n", b"413"),
+        (False, "Content-Length: 20000000\r\n", b"401"),
+        (False, "Content-Length: 20000000\r\nExpect: 100-continue\r\n", b"401"),
+        (True, "Content-Length: 20000000\r\nExpect: 100-continue\r\n", b"413"),
+    ],
+)
+def test_who_announces_what_is_refused_is_told_before_he_sends_it(api, key, more, status):
+    with socket.create_connection(("127.0.0.1", api.port), timeout=4) as opened:
+        opened.sendall((HEAD.format(api.admin if key else "gw_nobody") + more + "\r\n").encode())
+        began, said = monotonic(), b""
+        while b"}" not in said:
+            said += opened.recv(65536)
+    assert said.startswith(b"HTTP/1.1 " + status)
+    assert monotonic() - began < 2
+
+
+def test_who_sends_all_before_he_reads_gets_his_refusal_though_the_body_is_large(api):
+    megabytes = 30
+    with socket.create_connection(("127.0.0.1", api.port), timeout=20) as opened:
+        opened.sendall((HEAD.format("gw_nobody") + f"Content-Length: {megabytes * 2**20}\r\n\r\n").encode())
+        for _ in range(megabytes):
+            opened.sendall(b" " * 2**20)
+        opened.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        said, _ = told(opened)
+    assert (said.startswith(b"HTTP/1.1 401 "), said.count(b"HTTP/1.1 200 ")) == (True, 1)
+
+
 def test_a_body_that_stops_coming_after_its_reply_is_hung_up_on(connection):
     """The route reads no body; a byte of it must not keep the connection for ever."""
     connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n")
