@@ -1,5 +1,6 @@
 """`/v1/evaluations`: started as Prefect runs, read from the index."""
 
+from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -16,12 +17,18 @@ from api.requests import EvaluationRequest
 from api.runs import Run, Runs, StartedReply
 from index.errors import BadRequest, Unavailable
 from index.evaluations import Evaluation, as_json
+from index.golden import CANARIES
 from index.progress import EvaluationProgress
+from tasks import golden
 
 FLOW = "evaluate"
 DEPLOYMENT = f"{FLOW}/evaluate"
 EvaluationState = Literal["queued", "running", "completed", "failed", "skipped"]
 SKIPPED = "Skipped"
+# Where an evaluation stands in the list: its part, when it should begin or has ended (seconds since 1970), its id.
+Place = tuple[int, float, str]
+FINISHED, UNDER_WAY = (0, 1)
+FIRST: Place = (UNDER_WAY + 1, 0.0, "")
 
 
 class EvaluationReply(msgspec.Struct):
@@ -65,6 +72,8 @@ def start_evaluation(
 ) -> StartedReply:
     """Starts an evaluation of a release (default: live) on a golden set; it runs and can be watched in Prefect."""
     asked = data or EvaluationRequest()
+    if asked.dataset != CANARIES:
+        golden.questions(platform.store.golden, asked.dataset)  # raises what is wrong with it
     if asked.release is not None:
         platform.store.log.servable(asked.release)
     run = runs.start(DEPLOYMENT, {name: getattr(asked, name) for name in asked.__struct_fields__})
@@ -83,13 +92,17 @@ def list_evaluations(
     platform: NamedDependency[Platform], runs: NamedDependency[Runs], limit: Limit = 50, cursor: Cursor = None
 ) -> EvaluationPage:
     """Those under way on the first page, then the finished ones, newest first; without their questions."""
-    finished = platform.store.evaluations.all()
-    under_way, degraded = ([], []) if cursor else _under_way(platform, runs, {evaluation.id for evaluation in finished})
     after = _position(cursor)
-    rest = [evaluation for evaluation in finished if after is None or _place(evaluation) < after]
-    rows = rest[:limit]
-    following = paging.cursor("{}|{}".format(*_place(rows[-1]))) if len(rest) > limit else None
-    return EvaluationPage([*under_way, *(_reply(evaluation, runs) for evaluation in rows)], following, degraded)
+    finished = platform.store.evaluations.all()
+    found: dict[Place, Evaluation | Run] = {(FINISHED, each.ended_at.timestamp(), each.id): each for each in finished}
+    under_way, degraded = _under_way(runs) if after > (UNDER_WAY, 0.0, "") else ([], [])
+    done = {evaluation.id for evaluation in finished}
+    found |= {(UNDER_WAY, _due(run), run.id): run for run in under_way if run.id not in done}
+    rest = sorted((place for place in found if place < after), reverse=True)
+    items = [
+        _reply(each, runs) if isinstance(each := found[place], Evaluation) else _unstored(each, platform, runs) for place in rest[:limit]
+    ]
+    return EvaluationPage(items, paging.cursor("{}|{}|{}".format(*rest[limit - 1])) if len(rest) > limit else None, degraded)
 
 
 @get(
@@ -108,26 +121,26 @@ def get_evaluation(platform: NamedDependency[Platform], runs: NamedDependency[Ru
     return _unstored(runs.get(str(identifier)), platform, runs)
 
 
-def _under_way(platform: Platform, runs: Runs, finished: set[str]) -> tuple[list[EvaluationReply], list[str]]:
+def _under_way(runs: Runs) -> tuple[list[Run], list[str]]:
     """What Prefect has begun or is about to, and why that is not all."""
     try:
-        return [_unstored(run, platform, runs) for run in runs.under_way(FLOW) if run.id not in finished], []
+        return runs.under_way(FLOW), []
     except Unavailable as error:
         return [], [f"evaluations under way are missing: {error}"]
 
 
-def _place(evaluation: Evaluation) -> tuple[float, str]:
-    """Where an evaluation stands among the finished ones."""
-    return evaluation.ended_at.timestamp(), evaluation.id
+def _due(run: Run) -> float:
+    return datetime.fromisoformat(run.due_at).timestamp() if run.due_at else 0.0
 
 
-def _position(cursor: str | None) -> tuple[float, str] | None:
-    """The place of the last evaluation of the page before; None for the first page."""
-    ended_at, _, identifier = paging.position(cursor).partition("|")
-    if not ended_at:
-        return None
+def _position(cursor: str | None) -> Place:
+    """The place of the last evaluation of the page before; before the first page, one that nothing is after."""
+    if not (told := paging.position(cursor)):
+        return FIRST
+    part, _, rest = told.partition("|")
+    at, _, identifier = rest.partition("|")
     try:
-        return float(ended_at), identifier
+        return int(part), float(at), identifier
     except ValueError as error:
         raise BadRequest(paging.REFUSED) from error
 

@@ -34,13 +34,14 @@ class StartedReply(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A flow run as Prefect sees it."""
+    """A flow run as Prefect sees it; `due_at` is when it should begin, in ISO 8601."""
 
     id: str
     state: str
     message: str | None
     parameters: dict[str, Any]
     name: str | None = None
+    due_at: str | None = None
 
 
 class Runs:
@@ -136,4 +137,5 @@ def _run(found: dict[str, Any]) -> Run:
         state.get("message"),
         found.get("parameters") or {},
         state.get("name"),
+        found.get("expected_start_time"),
     )

@@ -164,12 +164,32 @@ def test_what_is_under_way_is_listed_before_what_is_finished(evaluating, prefect
     prefect.runs[later]["expected_start_time"] = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     evaluating.store.evaluations.write(finished(done, minutes=-1))  # Prefect has not heard of its end
     prefect.becomes(broken, "CRASHED")
-    first = evaluating.get("/v1/evaluations?limit=1").json
-    ours = [(item["id"], item["state"]) for item in first["items"] if item["id"] in (waits, runs_now, later, done, broken)]
+    listed = evaluating.get("/v1/evaluations").json
+    ours = [(item["id"], item["state"]) for item in listed["items"] if item["id"] in (waits, runs_now, later, broken)]
     assert ours == [(runs_now, "running"), (waits, "queued")]
-    assert (first["items"][-1]["state"], first["degraded"]) == ("completed", [])
-    second = evaluating.get(f"/v1/evaluations?cursor={first['next']}").json["items"]
-    assert {item["state"] for item in second} <= {"completed", "failed"}
+    states = [item["state"] for item in listed["items"]]
+    assert states == sorted(states, key=lambda state: state in ("completed", "failed"))
+    assert (listed["degraded"], [item["state"] for item in listed["items"] if item["id"] == done]) == ([], ["completed"])
+    assert by_pages(evaluating, 1) == by_pages(evaluating, 1_000)
+
+
+def by_pages(running: RunningApi, limit: int) -> list[str]:
+    """All that is listed, asked for in pages of this size."""
+    page = running.get(f"/v1/evaluations?limit={limit}").json
+    found = [item["id"] for item in page["items"]]
+    while page["next"]:
+        page = running.get(f"/v1/evaluations?limit={limit}&cursor={page['next']}").json
+        assert len(page["items"]) <= limit
+        found += [item["id"] for item in page["items"]]
+    return found
+
+
+def test_a_golden_set_that_is_not_there_is_told_at_once(evaluating, prefect):
+    before = len(prefect.runs)
+    reply = evaluating.post("/v1/evaluations", {"dataset": "nope"})
+    assert (reply.status, len(prefect.runs)) == (404, before)
+    assert "there is no golden set 'nope'" in reply.detail
+    assert evaluating.post("/v1/evaluations", {"dataset": "canaries"}).status == 202
 
 
 def test_a_page_goes_on_where_the_one_before_ended_though_that_evaluation_is_gone(own):
@@ -202,3 +222,17 @@ def test_one_whose_process_has_just_died_is_not_said_to_have_failed(evaluating, 
     assert evaluating.get(f"/v1/evaluations/{run}").json["state"] == "queued"
     told.clear(run)
     assert evaluating.get(f"/v1/evaluations/{run}").json["state"] == "failed"
+
+
+def test_the_metrics_tell_the_newest_score_of_the_whole_default_set(own):
+    told = [
+        ("1", 0, {"scores": (Score("nDCG@10", 0.7, 0.6, 0.8, 59, 60), Score("grounded", 0.9, 0.8, 1.0, 60, 60))}),
+        ("2", 1, {"scores": (Score("nDCG@10", 0.8, 0.7, 0.9, 40, 60),)}),
+        ("3", 2, {"scores": (Score("nDCG@10", 1.0, 1.0, 1.0, 2, 2),)}),
+        ("4", 3, {"scores": (Score("nDCG@10", 0.1, 0.0, 0.2, 60, 60),), "dataset": "mine"}),
+        ("5", 4, {"scores": (Score("nDCG@10", None, None, None, 0, 60),)}),
+    ]
+    for number, minutes, facts in told:
+        own.store.evaluations.write(finished(f"00000000-0000-0000-0000-00000000000{number}", minutes, **facts))
+    lines = [line for line in sorted(own.get("/metrics").text.splitlines()) if line.startswith("groundwork_evaluation_score{")]
+    assert lines == ['groundwork_evaluation_score{metric="grounded"} 0.9', 'groundwork_evaluation_score{metric="nDCG@10"} 0.8']
