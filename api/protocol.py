@@ -8,7 +8,10 @@ from termios import TIOCOUTQ
 from typing import Any, cast
 
 import h11
+import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.problems import body_of
 
 # From the connection, or from the first byte of the next request, until the end of the headers.
 HEAD_S = 15.0
@@ -81,6 +84,14 @@ class PatientProtocol(H11Protocol):
             self._stop_waiting()
         elif self._head_timer is None and (self.timeout_keep_alive_task is None or self._has_begun()):
             self._wait_for_head()  # bytes have stopped uvicorn's clock: those of a head, or the rest of a body whose reply was early
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP: said as all that is wrong is said."""
+        body = msgspec.json.encode(body_of("", 400, f"{msg.rstrip('.')}: RFC 9112 says what one looks like"))
+        headers = [("content-type", "application/problem+json"), ("content-length", str(len(body))), ("connection", "close")]
+        for event in (h11.Response(status_code=400, headers=headers, reason=b"Bad Request"), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def _should_upgrade(self) -> bool:
         """Never: no route is a WebSocket, and one that has begun would have neither bounds nor a clock."""

@@ -106,9 +106,9 @@ class Ledger:
         return Counter((reason or "").partition(":")[0] for reason in rows["reason"].to_pylist())
 
     def newer_than(self, release: int) -> int:
-        """How many documents have a newest revision that `release` does not contain."""
+        """How many documents have a newest revision that `release` does not show; a deletion holds in each release."""
         self._table.checkout_latest()
-        condition = (col("release") > lit(release)) & (col("state") != lit("quarantined"))
+        condition = (col("release") > lit(release)) & (col("state") != lit("quarantined")) & (col("state") != lit("deleted"))
         return int(self._table.count_rows(condition.to_sql()))
 
     def content_hashes(self, but: str | None = None) -> set[str]:

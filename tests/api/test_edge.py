@@ -269,6 +269,8 @@ def test_a_head_that_a_proxy_might_read_otherwise_is_refused(api, head):
     """Else a second request could be smuggled in one body (RFC 9112, section 11.2)."""
     reply = api.raw(f"{head}\r\nConnection: close\r\n\r\n".encode("latin-1") + b"0\r\n\r\n")
     assert reply.startswith(b"HTTP/1.1 400"), reply
+    assert b"content-type: application/problem+json" in reply.lower()
+    assert json.loads(reply.partition(b"\r\n\r\n")[2])["status"] == 400
 
 
 def test_a_trailer_is_no_header(api):

@@ -88,3 +88,9 @@ def test_held_are_the_documents_whose_newest_revision_is_not_served(history: Ben
     assert held_documents(history.store) == 2
     history.accept(Draft("d", content=b"waits"))
     assert held_documents(history.store) == 3
+
+
+def test_a_deletion_holds_in_each_release_and_holds_nothing_back(history: Bench):
+    history.delete("a")
+    move_live(history.store, "rolled_back", 4, "admin", "")
+    assert held_documents(history.store) == 0
