@@ -19,7 +19,7 @@ from api.keys import Key
 from api.paging import Cursor, Limit, Page
 from api.platform import Platform
 from api.status import DocumentReply, is_processed, outcome, page, readable, status
-from index.documents import Draft, Entry, Write
+from index.documents import Draft, Entry, Write, lane_of
 from index.documents import State as DocumentState
 from index.errors import BadRequest, Conflict, NotFound
 from tasks import purge as purges
@@ -216,8 +216,9 @@ def _accept_all(platform: Platform, items: Iterable[Draft | Rejection], key: Key
                 yield item
 
     groups = list(segments(good()))
-    check_writable(platform, [draft for group in groups for draft in group], key)
-    accepted = platform.store.inbox.accept_all(groups)
+    drafts = [draft for group in groups for draft in group]
+    check_writable(platform, drafts, key)
+    accepted = platform.store.inbox.accept_all(groups, lane_of(drafts))
     if not accepted and not rejected:
         raise BadRequest("the body holds no document: send NDJSON lines with a doc_id each, or multipart/form-data files")
     return BulkReply(accepted, rejected)

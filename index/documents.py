@@ -3,6 +3,7 @@
 import hashlib
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -15,6 +16,8 @@ STATES: tuple[State, ...] = ("accepted", "indexed", "duplicate", "quarantined", 
 # Who waits on whom: what a person or an event sends alone goes before what comes in bulk.
 Lane = Literal["express", "bulk"]
 LANES: tuple[Lane, ...] = ("express", "bulk")
+# So little of it, in documents and bytes, is no bulk: somebody waits for it.
+FEW, SMALL = 10, 1024 * 1024
 
 MAX_ID_CHARACTERS = 512
 
@@ -111,3 +114,8 @@ def check_doc_id(doc_id: str) -> str:
     if not doc_id.strip("/"):
         raise BadRequest("doc_id must hold more than slashes: no path could name it")
     return doc_id
+
+
+def lane_of(drafts: Sequence[Draft]) -> Lane:
+    """The lane of what came in one request."""
+    return "express" if len(drafts) <= FEW and sum(len(draft.content) for draft in drafts) <= SMALL else "bulk"

@@ -254,3 +254,12 @@ def test_nothing_is_purged_while_an_older_release_is_pinned(own):
     own.post("/v1/rollback", {"to": 1})
     reply = own.call("DELETE", "/v1/documents/secret?purge=true")
     assert (reply.status, "resume first" in reply.detail) == (409, True)
+
+
+@pytest.mark.parametrize(("number", "size", "lane"), [(10, 100, "express"), (11, 100, "bulk"), (2, 600_000, "bulk")])
+def test_a_few_documents_in_one_request_do_not_wait_behind_bulk_loads(own, number, size, lane):
+    lines = "".join(json.dumps({"doc_id": f"few-{n}", "text": "a" * size}) + "\n" for n in range(number))
+    reply = own.call("POST", "/v1/documents", content=lines.encode(), headers={"Content-Type": "application/x-ndjson"})
+    assert reply.json["accepted"] == number
+    waiting = {each: sum(segment.writes for segment in own.store.inbox.segments(each)) for each in ("express", "bulk")}
+    assert waiting == {"express": 0, "bulk": 0} | {lane: number}
