@@ -41,8 +41,7 @@ def parts(settings: Settings) -> tuple[Part, ...]:
 def _prefect(settings: Settings) -> tuple[Part, ...]:
     if settings.prefect_api_url:
         return ()
-    command = _python("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port))
-    up = Answers(f"{settings.prefect_url}/health")
+    command, up = _python("flows.prefect_server"), Answers(f"{settings.prefect_url}/health")
     return (Part("prefect", "schedules and runs, with a UI", settings.prefect_ui, command, up, nice=2, stops_last=True),)
 
 
@@ -107,7 +106,8 @@ def _fixed(settings: Settings) -> dict[str, str]:
         "PREFECT_API_URL": settings.prefect_url,
         "PREFECT_LOGGING_COLORS": "false",
         # A page of another site, open in a browser on this machine, must not read or start runs. Prefect lets all by default.
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{settings.prefect_port},http://localhost:{settings.prefect_port}",
+        # These are the server's own pages, for `flows.prefect_server` too. Of the two names that Prefect has for it, this one wins.
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{settings.prefect_port},http://localhost:{settings.prefect_port}",
         "PYTHONUNBUFFERED": "1",  # a log says what happened when it happened
         # Nothing about this installation is sent to anybody.
         "DO_NOT_TRACK": "1",

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.proofs.platform import RunningPlatform
 
@@ -93,6 +96,30 @@ def prefect_is_for_this_machine_and_its_own_pages(platform: RunningPlatform) -> 
         asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
         reply = httpx.options(f"{url}/api/deployments/filter", headers=asked, trust_env=False)
         assert reply.headers.get("access-control-allow-origin") == allowed
+    no_page_of_another_site_deletes_what_prefect_has(platform, url)
+    no_page_of_another_site_hears_of_events(url)
+
+
+def no_page_of_another_site_deletes_what_prefect_has(platform: RunningPlatform, url: str) -> None:
+    """A browser asks nobody before it sends a POST without Content-Type, and Prefect takes its body for JSON."""
+    there = sorted(deployment["name"] for deployment in platform.prefect("deployments"))
+    of_a_page = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    by_a_name_of_its_own = {"Host": f"evil.example:{platform.prefect_port}"}
+    for headers in (of_a_page, by_a_name_of_its_own, of_a_page | by_a_name_of_its_own):
+        reply = httpx.post(f"{url}/api/deployments/bulk_delete", content=b"{}", headers=headers, trust_env=False)
+        assert "content-type" not in reply.request.headers
+        assert reply.status_code == 403, reply.text
+    assert sorted(deployment["name"] for deployment in platform.prefect("deployments")) == there
+    own = httpx.post(f"{url}/api/deployments/filter", json={}, headers={"Origin": url, "Sec-Fetch-Site": "same-origin"}, trust_env=False)
+    assert sorted(deployment["name"] for deployment in own.raise_for_status().json()) == there
+
+
+def no_page_of_another_site_hears_of_events(url: str) -> None:
+    events = f"{url.replace('http', 'ws')}/api/events/out"
+    with connect(events, origin=Origin(url), subprotocols=[Subprotocol("prefect")], proxy=None):
+        pass
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(events, origin=Origin("https://evil.example"), subprotocols=[Subprotocol("prefect")], proxy=None)
 
 
 def listeners() -> list[tuple[str, int]]:

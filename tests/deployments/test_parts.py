@@ -63,3 +63,17 @@ def test_the_retention_of_runs_is_set_by_names_that_prefect_knows(settings):
     ours = [name.removeprefix(prefix).lower() for name in parts.environment(settings(), {}) if name.startswith(prefix)]
     assert sorted(ours) == ["enabled", "retention_period"]
     assert set(ours) <= set(ServerServicesDBVacuumSettings.model_fields)
+
+
+@pytest.mark.parametrize("name", ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"])
+def test_prefects_own_pages_are_known_whatever_name_the_user_has_set_others_by(settings, monkeypatch, name):
+    from prefect.settings.models.server.api import ServerAPISettings
+
+    for variable, value in parts.environment(settings(prefect_port=4300), {name: "*"}).items():
+        monkeypatch.setenv(variable, value)
+    assert ServerAPISettings().cors_allowed_origins == "http://127.0.0.1:4300,http://localhost:4300"
+
+
+def test_the_prefect_server_is_started_behind_its_guard(settings):
+    (prefect,) = [part for part in parts.parts(settings()) if part.name == "prefect"]
+    assert prefect.command[1:] == ("-m", "flows.prefect_server")
