@@ -12,6 +12,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, JSONBody
 
+from api import openapi
 from api.answer_stream import answer_events
 from api.asked import AnswerReply, Asked, answer_reply, asked
 from api.auth import requires
@@ -102,6 +103,7 @@ class AnswerReplayReply(msgspec.Struct):
     "`done` (the same as the reply without `stream`) or `error` (a problem: what was sent until then is no answer).",
     tags=["Answers"],
     request_max_body_size=MAX_BODY,
+    operation_class=openapi.Streamed,
 )
 async def ask(
     data: Annotated[AnswerRequest, Body(title="Question")], request: Request[None, Key, State], platform: NamedDependency[Platform]

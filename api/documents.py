@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import FormMultiDict, State, UploadFile
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
 from api import intake, openapi, paging
@@ -45,6 +46,13 @@ class AcceptedReply(msgspec.Struct):
     accepted_at: datetime
 
 
+# By status: with `wait` the reply may be what became of the document.
+DONE_OR_DURABLE = {
+    200: ResponseSpec(DocumentReply, generate_examples=False, description="Searchable, gone or in quarantine, within `wait` seconds."),
+    202: ResponseSpec(AcceptedReply, generate_examples=False, description="Durable; it is taken into the index soon."),
+}
+
+
 class BulkReply(msgspec.Struct):
     """How many documents of a bulk request are durable now."""
 
@@ -67,6 +75,7 @@ class ReplayReply(msgspec.Struct):
     status_code=202,
     request_max_body_size=MAX_DOCUMENT,
     operation_class=openapi.PutDocument,
+    responses=DONE_OR_DURABLE,
 )
 async def put_document(
     request: Req, platform: NamedDependency[Platform], doc_id: DocId, wait: Wait = 0
@@ -87,6 +96,7 @@ async def put_document(
     operation_id="delete_document",
     tags=["Documents"],
     status_code=202,
+    responses=DONE_OR_DURABLE,
 )
 async def delete_document(
     request: Req, platform: NamedDependency[Platform], doc_id: DocId, wait: Wait = 0, purge: Purge = False

@@ -11,6 +11,7 @@ from litestar.params import FromPath, QueryParameter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from api import openapi
 from api.auth import requires
 from api.platform import Platform
 from index.errors import NotFound
@@ -104,6 +105,7 @@ def drift(platform: NamedDependency[Platform]) -> DriftReply:
     "(`questions`), drift (`drift`). `form` is `svg`, `png`, or `json`: what it was drawn from.",
     tags=["Evaluations"],
     media_type="image/svg+xml",
+    operation_class=openapi.Picture,
     sync_to_thread=True,
 )
 def picture(platform: NamedDependency[Platform], name: FromPath[str], form: PictureForm = "svg") -> Response[bytes]:

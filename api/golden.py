@@ -79,6 +79,7 @@ def list_golden(platform: NamedDependency[Platform]) -> Page[GoldenSetReply]:
     operation_id="get_golden",
     description="The accepted questions in order of their ids: a page of JSON, or all as NDJSON with `Accept: application/x-ndjson`.",
     tags=["Golden sets"],
+    operation_class=openapi.GoldenQuestions,
 )
 async def get_golden(
     request: Req,

@@ -7,13 +7,16 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api import counts
 from api.auth import loopback_or
+from api.dialects import MEDIA_TYPE
 from api.freshness import Freshness
+from api.openapi_problems import ProblemReply
 from api.parts_health import HealthReply, looked_at, overall
 from api.platform import Platform
 from api.problems import problem
@@ -24,6 +27,13 @@ from tasks.retrieve import Query, retrieve
 _log = logging.getLogger("groundwork.api")
 # What a part that is down raises; LanceDB turns failures of the storage into RuntimeErrors.
 FAILURES = (GroundworkError, OSError, RuntimeError, ValueError)
+
+
+class NotReadyReply(ProblemReply):
+    """Which part is down, and while the sample is indexed for the first time, how much of it is done."""
+
+    parts: dict[str, str]
+    progress: dict[str, int] | None
 
 
 @get("/health/live", summary="Alive?", operation_id="live", tags=["Health"])
@@ -39,6 +49,7 @@ async def live() -> dict[str, str]:
     description="Each part with its state, and where it is not ok, why and what to do. 503 only where nothing can be served.",
     tags=["Health"],
     sync_to_thread=True,
+    responses={503: ResponseSpec(HealthReply, generate_examples=False, description="Nothing can be served.")},
 )
 def health(
     platform: NamedDependency[Platform], monitor: NamedDependency[Freshness], request: Request[Any, Any, Any]
@@ -64,7 +75,14 @@ def _checked(platform: Platform, checks: Sequence[tuple[str, Callable[[Platform]
     return parts
 
 
-@get("/health/ready", summary="Ready?", operation_id="ready", tags=["Health"], sync_to_thread=True)
+@get(
+    "/health/ready",
+    summary="Ready?",
+    operation_id="ready",
+    tags=["Health"],
+    sync_to_thread=True,
+    responses={503: ResponseSpec(NotReadyReply, generate_examples=False, description="A part is down.", media_type=MEDIA_TYPE)},
+)
 def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshness]) -> Response[dict[str, Any]]:
     """200 only when a real search on the live release has just worked; else 503, naming the part."""
     progress = _first_start(platform)

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import Body, FromPath
 from litestar.response import Stream
 
+from api import openapi
 from api.asked import Asked, answer_reply, asked
 from api.auth import requires
 from api.dialects import NO_MODEL, openai_error
@@ -54,6 +55,7 @@ SINCE = 0
     "sent when its citation was checked. Errors are problems that have OpenAI's `error` too.",
     tags=["Answers"],
     request_max_body_size=MAX_BODY,
+    operation_class=openapi.Streamed,
 )
 async def chat_completions(
     data: Annotated[ChatRequest, Body(title="Chat")], request: Request[None, Key, State], platform: NamedDependency[Platform]

@@ -12,6 +12,7 @@ from litestar.openapi.spec import (
     Example,
     OpenAPIFormat,
     OpenAPIMediaType,
+    OpenAPIResponse,
     OpenAPIType,
     Operation,
     RequestBody,
@@ -107,6 +108,41 @@ class Search(Operation):
         if isinstance(self.request_body, RequestBody):
             for content in self.request_body.content.values():
                 content.examples = {name: Example(summary=name.replace("_", " "), value=value) for name, value in SEARCHES.items()}
+
+
+@dataclass
+class Streamed(Operation):
+    """An answer whole, or sent while it is made."""
+
+    def __post_init__(self) -> None:
+        """Adds the stream to the reply."""
+        _also(self, **{"text/event-stream": Schema(type=OpenAPIType.STRING)})
+
+
+@dataclass
+class Picture(Operation):
+    """In each form that there is."""
+
+    def __post_init__(self) -> None:
+        """Adds the other forms to the reply."""
+        bytes_ = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        _also(self, **{"image/png": bytes_, "application/json": Schema(type=OpenAPIType.OBJECT)})
+
+
+@dataclass
+class GoldenQuestions(Operation):
+    """A page, or all as lines."""
+
+    def __post_init__(self) -> None:
+        """Adds the lines to the reply."""
+        _also(self, **{"application/x-ndjson": Schema(type=OpenAPIType.STRING)})
+
+
+def _also(operation: Operation, **kinds: Schema) -> None:
+    """What a reply of 200 may be besides what its handler says."""
+    reply = (operation.responses or {})["200"]
+    if isinstance(reply, OpenAPIResponse) and reply.content is not None:
+        reply.content |= {kind: OpenAPIMediaType(schema=schema) for kind, schema in kinds.items()}
 
 
 @dataclass

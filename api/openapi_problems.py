@@ -16,12 +16,14 @@ AGAIN = "`Retry-After` says in how many seconds to try again."
 # Of each status: what it means, and a detail that it may have.
 ANY = {
     400: ("The request can't be understood, or asks for what there isn't.", "k must be from 1 to 1000"),
+    414: ("Path and query are too long.", "path and query are too long: at most 16384 bytes are taken"),
+    431: ("The headers are too many, or too large.", "the request has 120 headers; at most 100 are taken"),
     500: ("An error of ours; the log of the API has it.", "an error of ours; the API's log has the details"),
+    503: (f"Too much to do, still starting, or no release yet. {AGAIN}", "too many requests: 3 are worked on and 32 wait; try again later"),
     504: ("`Request-Timeout` passed while it was worked on.", "the deadline passed while it was worked on; ask for less"),
 }
 COUNTED = {
     429: (f"The key has sent as much as it may in a minute. {AGAIN}", "this key may send 60 requests a minute, and has; try again in 12 s"),
-    503: (f"Too much to do, still starting, or no release yet. {AGAIN}", "too many requests: 3 are worked on and 32 wait; try again later"),
 }
 WITH_A_KEY = {
     401: ("No key, or one that is unknown, expired or revoked.", "a key is missing: send 'Authorization: Bearer KEY'"),
@@ -35,6 +37,7 @@ WITH_A_BODY = {
     415: ("The body is of a type that is not taken here.", "send application/json"),
 }
 NAMED_IN_A_BODY = ("/v1/search", "/v1/answers", "/v1/chat", "/v1/feedback", "/v1/rollback", "/v1/evaluations")
+ON_A_RELEASE = "/check"
 WATCHED = ("/health", "/metrics")
 REQUEST_ID = "7f6a721a0b874f5e80540f09e2f54344"
 
@@ -77,10 +80,10 @@ def _of(handler: HTTPRouteHandler, path: str) -> Iterator[tuple[int, str, str]]:
     may_have = [
         (True, ANY),
         (bool(handler.guards), WITH_A_KEY),
-        # Who watches is not counted, and /health tells its 503 in words of its own.
+        # Who watches is not counted.
         (not path.startswith(WATCHED), COUNTED),
         (names, NAMED),
-        (writes, CHANGING),
+        (writes or path.endswith(ON_A_RELEASE), CHANGING),
         (bool(methods & {"POST", "PUT"}), WITH_A_BODY),
     ]
     for has, refusals in may_have:

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
 
 from api.auth import requires
@@ -74,6 +75,10 @@ class RebuildPlanReply(msgspec.Struct):
     "what is left out stays as it is. It goes live when the gate lets it pass. `dry_run` says what it would take.",
     tags=["Rebuilds"],
     status_code=202,
+    responses={
+        200: ResponseSpec(RebuildPlanReply, generate_examples=False, description="What it would take (`dry_run`)."),
+        202: ResponseSpec(RebuildReply, generate_examples=False, description="It is begun."),
+    },
 )
 async def start_rebuild(
     request: Req, platform: NamedDependency[Platform], data: JSONBody[RebuildRequest]

@@ -80,9 +80,11 @@ def test_each_refusal_is_described_as_it_is(described):
         for method, operation in methods.items():
             refusals = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
             assert {"400", "500", "504"} <= set(refusals), (method, path)
+            assert {"414", "431", "503"} <= set(refusals), (method, path)
             assert ("429" in refusals) == (not path.startswith(("/health", "/metrics"))), (method, path)
             for status, reply in refusals.items():
-                assert list(reply["content"]) == ["application/problem+json"], (method, path, status)
+                own_words = (path, status) == ("/health", "503")
+                assert list(reply["content"]) == ["application/json" if own_words else "application/problem+json"], (method, path, status)
             assert ("401" in refusals) == (not path.startswith("/health")), (method, path)
 
 
@@ -105,3 +107,71 @@ def test_a_refusal_is_what_the_document_says(api, described, method, path, statu
     schema = described["components"]["schemas"][said["schema"]["$ref"].rsplit("/", 1)[1]]
     assert set(schema["required"]) <= set(reply.json) <= set(schema["properties"])
     assert set(next(iter(said["examples"].values()))["value"]) == set(reply.json)
+
+
+def replies_of(described, method, path):
+    """What the document says of each status of a route: the schema, by media type."""
+    said = described["paths"][path][method]["responses"]
+    return {int(status): {kind: content["schema"] for kind, content in reply.get("content", {}).items()} for status, reply in said.items()}
+
+
+def fields_of(described, schema):
+    found = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return set(found.get("required", ())), set(found["properties"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "ask", "body", "status"),
+    [
+        ("put", "/v1/documents/{doc_id}", "", {"text": "Told at once."}, 202),
+        ("put", "/v1/documents/{doc_id}", "?wait=30", {"text": "Told when it is there."}, 200),
+        ("delete", "/v1/documents/{doc_id}", "", None, 202),
+        ("delete", "/v1/documents/{doc_id}", "?wait=30", None, 200),
+        ("post", "/v1/rebuilds", "", {"dry_run": True, "dimensions": 32}, 200),
+        ("get", "/health/live", "", None, 200),
+        ("get", "/health/ready", "", None, 200),
+        ("get", "/health", "", None, 200),
+        ("get", "/metrics", "", None, 200),
+        ("post", "/v1/feedback", "", {"answer_id": "ANSWER", "useful": True}, 201),
+    ],
+)
+def test_a_reply_has_a_status_that_the_document_has_and_its_fields(api, described, method, path, ask, body, status):
+    if method == "delete":
+        api.put("told", "It goes again.")
+    if body and "answer_id" in body:
+        body = body | {"answer_id": api.post("/v1/answers", {"question": "Where is the mine?"}).json["id"]}
+    reply = api.call(method.upper(), path.replace("{doc_id}", "told") + ask, body)
+    assert reply.status == status
+    kinds = replies_of(described, method, path)[status]
+    schema = kinds[reply.headers["content-type"].removesuffix("; charset=utf-8")]
+    if "$ref" in schema:
+        required, known = fields_of(described, schema)
+        assert required <= set(reply.json) <= known
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
+def test_a_part_that_is_down_is_told_as_the_document_says(own, described, path):
+    reply = own.get(path, key=None)
+    assert reply.status == 503
+    required, known = fields_of(described, replies_of(described, "get", path)[503][reply.headers["content-type"]])
+    assert required <= set(reply.json) <= known
+
+
+def test_a_rebuild_is_begun_or_planned_and_each_has_its_status(described):
+    said = replies_of(described, "post", "/v1/rebuilds")
+    assert fields_of(described, said[200]["application/json"])[1] >= {"chunks", "seconds", "disk_bytes"}
+    assert fields_of(described, said[202]["application/json"])[1] >= {"id", "state"}
+
+
+@pytest.mark.parametrize("path", ["/v1/answers", "/v1/chat/completions"])
+def test_answers_are_described_whole_and_as_a_stream(described, path):
+    assert set(replies_of(described, "post", path)[200]) == {"application/json", "text/event-stream"}
+
+
+def test_what_has_other_forms_than_json_is_described_in_each(described):
+    assert set(replies_of(described, "get", "/v1/pictures/{name}")[200]) == {"image/svg+xml", "image/png", "application/json"}
+    assert set(replies_of(described, "get", "/v1/golden/{name}")[200]) == {"application/json", "application/x-ndjson"}
+
+
+def test_a_release_that_was_reclaimed_can_be_asked_for_and_refused(described):
+    assert 409 in replies_of(described, "get", "/v1/golden/{name}/check")
