@@ -94,17 +94,34 @@ class Edge:
         if size > self._bounds.target:
             return 414, f"path and query are too long: at most {self._bounds.target} bytes are taken"
         headers = list(scope["headers"])
+        return self._too_much(headers) or _ambiguous(headers) or _encoded(headers)
+
+    def _too_much(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[int, str] | None:
         if len(headers) > self._bounds.headers:
             return 431, f"the request has {len(headers)} headers; at most {self._bounds.headers} are taken"
         size = sum(len(name) + len(value) for name, value in headers)
         if size > self._bounds.header_bytes:
             return 431, f"the headers have {size} bytes; at most {self._bounds.header_bytes} are taken"
-        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
-        if not all(map(is_host, hosts)):
-            return 400, "the header Host is no host and port"
-        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
-            return 400, "the request has both Content-Length and Transfer-Encoding: where its body ends is anybody's guess"
         return None
+
+
+def _ambiguous(headers: Sequence[tuple[bytes, bytes]]) -> tuple[int, str] | None:
+    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    if not all(map(is_host, hosts)):
+        return 400, "the header Host is no host and port"
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
+        return 400, "the request has both Content-Length and Transfer-Encoding: where its body ends is anybody's guess"
+    return None
+
+
+def _encoded(headers: Sequence[tuple[bytes, bytes]]) -> tuple[int, str] | None:
+    """Nothing here unpacks a body, so that limits hold of what comes: packed, JSON would be unreadable, and a document something else."""
+    given = dict(headers)
+    has_body = b"transfer-encoding" in given or given.get(b"content-length", b"0") != b"0"
+    encodings = {each.strip().lower() for name, value in headers if name == b"content-encoding" for each in value.split(b",")}
+    if has_body and not encodings <= {b"identity", b""}:
+        return 415, "the body has a Content-Encoding, and none is taken here: send it uncompressed"
+    return None
 
 
 def is_host(text: str) -> bool:

@@ -25,6 +25,7 @@ REPLAY = b"/replay"
 JSON = "application/json"
 UNKNOWN = "application/octet-stream"
 JSON_KINDS = (JSON,)
+UTF_8 = ("utf-8", "utf8")
 LINES_KINDS = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
 # A document of the largest size, as base64 with its metadata.
 MAX_LINE = 72 * 1024 * 1024
@@ -46,8 +47,8 @@ class JsonRequest(Request[Any, Any, Any]):
     """A request whose unreadable JSON is the caller's fault, whatever is wrong with it."""
 
     async def json(self) -> Any:
-        """The body; raises `BadRequest`, and a 415 when it says that it is something else."""
-        check_kind(self.headers.get("content-type"), JSON_KINDS, "application/json")
+        """The body; raises `BadRequest`, and a 415 unless it says that it is JSON."""
+        check_kind(_named(self.headers.get("content-type")), JSON_KINDS, JSON)
         check_depth(await self.body())
         try:
             return await super().json()
@@ -67,9 +68,21 @@ def check_depth(body: bytes) -> None:
 
 
 def check_kind(content_type: str | None, taken: Collection[str], wanted: str) -> None:
-    """Raises a 415 for a body that says it is of another kind; one that says nothing is taken for what is wanted."""
-    if content_type and media_type(content_type)[0] not in taken:
+    """Raises a 415 for a body that says it is of another kind or charset; one that says nothing is taken for what is wanted."""
+    if not content_type:
+        return
+    kind, charset = media_type(content_type)
+    if kind not in taken:
         raise HTTPException(f"the body has another Content-Type than is taken here: send {wanted}", status_code=415)
+    if charset and charset not in UTF_8:
+        raise HTTPException("the body is in another charset than JSON may be: send it as UTF-8", status_code=415)
+
+
+def _named(content_type: str | None) -> str:
+    """A Content-Type that there is; else a 415: browsers send a body without one to other sites without asking them first."""
+    if not content_type:
+        raise HTTPException(f"the body does not say what it is: send Content-Type: {JSON}", status_code=415)
+    return content_type
 
 
 def doc_id_of(raw_path: bytes, suffix: bytes = b"") -> str:
@@ -82,10 +95,11 @@ def doc_id_of(raw_path: bytes, suffix: bytes = b"") -> str:
 
 
 def draft_of(doc_id: str, content_type: str, body: bytes) -> Draft:
-    """The draft of a PUT: our JSON, or the raw bytes of any other content type."""
-    kind, _ = media_type(content_type or JSON)
-    if kind != JSON:
-        return Draft(doc_id, media_type=content_type, content=body)
+    """The draft of a PUT: our JSON, or the raw bytes of any other content type. Raises a 415 for a body that doesn't say what it is."""
+    given = _named(content_type) if body else content_type or JSON
+    if media_type(given)[0] != JSON:
+        return Draft(doc_id, media_type=given, content=body)
+    check_kind(given, JSON_KINDS, JSON)
     try:
         return _draft(doc_id, msgspec.json.decode(body, type=DocumentRequest))
     except UNREADABLE as error:

@@ -1,5 +1,6 @@
 """Limits of heads and bodies on a real socket, and the headers of replies."""
 
+import gzip
 import json
 import logging
 import socket
@@ -226,6 +227,73 @@ def test_json_under_another_name_is_a_415(api, kind):
     """What a page of another site can send without asking first is of the first three kinds."""
     reply = api.post("/v1/search", content=json.dumps({"query": "a"}), headers={"Content-Type": kind})
     assert (reply.status, "application/json" in reply.detail) == (415, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/search"),
+        ("POST", "/v1/answers"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/v1/rollback"),
+        ("PUT", "/v1/documents/a"),
+    ],
+)
+def test_json_that_does_not_say_what_it_is_is_a_415(api, method, path):
+    """A page of another site can send that too without asking first: a body of bytes alone, without a type."""
+    reply = api.call(method, path, content=b'{"query": "a"}')
+    assert (reply.status, "content-type: application/json" in reply.detail) == (415, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/answers/lost/replay", "/v1/keys/lost/rotate", "/v1/documents/mine/replay"])
+def test_a_request_without_a_body_needs_not_say_what_it_is(api, path):
+    assert api.post(path).status in (404, 409)
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "iso-8859-1", '"UTF-16LE"', "nonsense"])
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/v1/search", "application/json"),
+        ("PUT", "/v1/documents/a", "application/json"),
+        ("POST", "/v1/documents", "application/x-ndjson"),
+        ("PUT", "/v1/golden/a", "application/x-ndjson"),
+    ],
+)
+def test_json_in_another_charset_is_a_415(api, method, path, kind, charset):
+    reply = api.call(method, path, content=b'{"text": "a"}', headers={"Content-Type": f"{kind}; charset={charset}"})
+    assert (reply.status, "send it as utf-8" in reply.detail) == (415, True)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "utf8"])
+def test_json_may_say_that_it_is_utf_8(api, charset):
+    kind = f"application/json; charset={charset}"
+    assert api.post("/v1/search", content=json.dumps({"query": "järn"}).encode(), headers={"Content-Type": kind}).status == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "nonsense"])
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/v1/search", "application/json"),
+        ("PUT", "/v1/documents/packed", "text/plain"),
+        ("PUT", "/v1/documents/packed", "application/json"),
+        ("POST", "/v1/documents", "application/x-ndjson"),
+        ("POST", "/mcp", "application/json"),
+    ],
+)
+def test_a_compressed_body_is_a_415_and_no_document(api, method, path, kind, encoding):
+    headers = {"Content-Type": kind, "Content-Encoding": encoding}
+    reply = api.call(method, path, content=gzip.compress(b'{"query": "a"}'), headers=headers)
+    assert (reply.status, "uncompressed" in reply.detail) == (415, True)
+    assert api.status("packed").status == 404
+
+
+def test_a_body_may_say_that_it_is_not_compressed_and_no_body_may_say_anything(api):
+    assert api.post("/v1/search", {"query": "a"}, headers={"Content-Encoding": "Identity"}).status == 200
+    assert api.post("/v1/documents/mine/replay", headers={"Content-Encoding": "gzip"}).status == 409
+    chunked = b"Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\n\r\n"
+    assert api.raw(HEAD.format(api.admin).encode() + chunked).startswith(b"HTTP/1.1 415 ")
 
 
 def test_pages_of_the_origins_that_are_named_are_let_in_and_no_others(tmp_path):

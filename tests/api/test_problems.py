@@ -163,7 +163,7 @@ def test_nothing_in_a_filter_value_is_syntax(api, field, value):
 @pytest.mark.parametrize("media_type", ["", ";;;", "text/plain; charset=nonsense", "text/plain; charset*=utf-8''%FF", "text/\xe9"])
 def test_an_odd_content_type_is_no_server_error(api, media_type):
     reply = api.call("PUT", "/v1/documents/odd", content=b"abc", headers={"Content-Type": media_type.encode("latin-1")})
-    assert reply.status in (202, 400)
+    assert reply.status in (202, 400, 415)
 
 
 def test_a_body_that_is_cut_off_leaves_no_trace(api, caplog):
