@@ -96,10 +96,9 @@ def _check_field(name: str, known: Mapping[str, str] | None) -> None:
 
 def _term(name: str, operator: str, value: Any) -> Term:
     if operator == "in":
-        values = value if isinstance(value, list) else [value]
-        if not values or not all(_is_scalar(item) for item in values):
+        if not isinstance(value, list) or not value or not all(_is_scalar(item) for item in value):
             raise BadRequest(f"filter.{name}: give a string, a number or a boolean, or {{'in': [...]}} with at least one of these")
-        return Term(name, "in", tuple(values))
+        return Term(name, "in", tuple(value))
     if operator not in OPERATORS:
         raise BadRequest(f"filter.{name}: unknown operator {operator!r}; use {', '.join(OPERATORS)}")
     if isinstance(value, bool) or not _is_scalar(value):

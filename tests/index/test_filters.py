@@ -123,6 +123,8 @@ RECORDS = {
         ({"doc_id": {}}, "filter.doc_id is empty: give a value or one of in, gt, gte, lt, lte"),
         ({"doc_id": {"like": "a%"}}, "unknown operator 'like'; use in, gt, gte, lt, lte"),
         ({"doc_id": {"in": []}}, "at least one"),
+        ({"doc_id": {"in": "a"}}, "{'in': [...]} with at least one"),
+        ({"metadata.year": {"in": 2024}}, "{'in': [...]} with at least one"),
         ({"doc_id": {"in": [None]}}, "give a string, a number or a boolean"),
         ({"doc_id": None}, "give a string, a number or a boolean"),
         ({"doc_id": ["a"]}, "give a string, a number or a boolean, or {'in': [...]}"),
