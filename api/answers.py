@@ -183,4 +183,5 @@ def readable(platform: Platform, key: Key, identifier: str) -> AnswerRecord:
 def _shown(record: AnswerRecord, said: Sequence[Feedback]) -> AnswerRecordReply:
     facts = asdict(record)
     feedback = [FeedbackReply(**asdict(each)) for each in said]
-    return AnswerRecordReply(**facts | {"passages": [PassageReply(**each) for each in facts["passages"]]}, feedback=feedback)
+    shown = {"at": datetime.fromisoformat(record.at), "passages": [PassageReply(**each) for each in facts["passages"]]}
+    return AnswerRecordReply(**facts | shown, feedback=feedback)

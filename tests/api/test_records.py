@@ -28,6 +28,7 @@ def test_a_record_says_what_an_answer_was_made_from(filled):
     )  # fmt: skip
     assert record["passages"][0]["doc_id"] == "mine"
     assert len(record["passages"][0]["digest"]) == 64
+    assert record["at"].endswith("Z")
     assert record["generation"] == filled.get("/v1/releases/live").json["generation"]
 
 
