@@ -27,6 +27,7 @@ from tasks.retrieve import Query, retrieve
 _log = logging.getLogger("groundwork.api")
 # What a part that is down raises; LanceDB turns failures of the storage into RuntimeErrors.
 FAILURES = (GroundworkError, OSError, RuntimeError, ValueError)
+Check = tuple[str, Callable[[Platform], object]]
 
 
 class NotReadyReply(ProblemReply):
@@ -55,24 +56,29 @@ def health(
     platform: NamedDependency[Platform], monitor: NamedDependency[Freshness], request: Request[Any, Any, Any]
 ) -> Response[HealthReply]:
     """Each part with its state."""
-    found = _checked(platform, SERVING)
+    found = _checked(SERVING, platform)
     told = overall(looked_at(platform, monitor, request.app.state["pools"], request.app.state["prefect_probe"], found))
     if told.status != "down":
         return Response(told)
     return Response(told, status_code=503, headers={"Retry-After": "2"})
 
 
-def _checked(platform: Platform, checks: Sequence[tuple[str, Callable[[Platform], object]]]) -> dict[str, str]:
-    """What is wrong with each part, or "ok"; the rest is not looked at once one is down."""
+def _checked(checks: Sequence[Check], platform: Platform) -> dict[str, str]:
+    """What is wrong with each part, or "ok". Once one is down nothing is known of the rest, which needs it: that is not looked at."""
     parts: dict[str, str] = {}
+    down = ""
     for part, check in checks:
-        try:
-            check(platform)
-        except FAILURES as error:
-            parts[part] = _why(part, error)
-            return parts
-        parts[part] = "ok"
+        parts[part] = f"not looked at until {down} is ok" if down else _tried(part, check, platform)
+        down = down or (part if parts[part] != "ok" else "")
     return parts
+
+
+def _tried(part: str, check: Callable[[Platform], object], platform: Platform) -> str:
+    try:
+        check(platform)
+    except FAILURES as error:
+        return _why(part, error)
+    return "ok"
 
 
 @get(
@@ -86,20 +92,11 @@ def _checked(platform: Platform, checks: Sequence[tuple[str, Callable[[Platform]
 def ready(platform: NamedDependency[Platform], monitor: NamedDependency[Freshness]) -> Response[dict[str, Any]]:
     """200 only when a real search on the live release has just worked; else 503, naming the part."""
     progress = _first_start(platform)
-    parts = {"index": "ok", "model": "ok", "search": "ok", "sample": "ok" if progress is None else "being indexed"}
     # The search comes last: while the sample is indexed it would only take time from that.
-    checks: list[tuple[str, Callable[[], object]]] = [
-        ("index", lambda: _opened(platform)),
-        ("model", platform.embedder),
-        ("sample", lambda: _indexed(progress)),
-        ("search", lambda: _search(platform)),
-    ]
-    for part, check in checks:
-        try:
-            check()
-        except FAILURES as error:
-            parts[part] = _why(part, error)
-            return problem(503, f"{part}: {parts[part]}", {"Retry-After": "2"}, parts=parts, progress=progress)
+    *first, search = SERVING
+    parts = _checked([*first, ("sample", lambda _: _indexed(progress)), search], platform)
+    if down := next((part for part, state in parts.items() if state != "ok"), None):
+        return problem(503, f"{down}: {parts[down]}", {"Retry-After": "2"}, parts=parts, progress=progress)
     # What is served is served, however old: an alarm about freshness is told, and takes no replica out of service.
     level = {"state": monitor.alarm.state, "detail": monitor.alarm.detail}
     waiting = platform.store.inbox.backlog().documents
@@ -168,7 +165,7 @@ def _opened(platform: Platform) -> None:
         raise Unavailable("it is being loaded into memory")
 
 
-SERVING: list[tuple[str, Callable[[Platform], object]]] = [
+SERVING: list[Check] = [
     ("index", _opened),
     ("model", lambda platform: platform.embedder()),
     ("search", _search),

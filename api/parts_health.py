@@ -73,8 +73,7 @@ def _weight(name: str, part: PartReply) -> int:
 
 def looked_at(platform: Platform, monitor: Freshness, pools: Pools, prefect: PrefectProbe, ready: dict[str, str]) -> dict[str, PartReply]:
     """Each part; `ready` is what the checks of `/health/ready` found for those that serve."""
-    parts = {name: PartReply("ok") if ready.get(name) == "ok" else _down(name, ready.get(name, "not reached")) for name in VITAL}
-    return parts | {
+    return _vital(ready) | {
         "ingester": _ingester(monitor),
         "quarantine": _quarantine(platform.store.ledger.counts()),
         "disk": disk(shutil.disk_usage(platform.settings.home).free),
@@ -92,13 +91,16 @@ def disk(free: int) -> PartReply:
     return PartReply("down" if free < NO_DISK else "degraded", reason, "make room: without it no document is taken")
 
 
-def _down(name: str, reason: str) -> PartReply:
+def _vital(ready: dict[str, str]) -> dict[str, PartReply]:
+    down = [name for name in VITAL if ready[name] != "ok"]
     todo = {
         "index": "see whether the ingester runs and the storage answers",
         "model": "see the API's log; it may still be loading",
         "search": "see the API's log",
     }
-    return PartReply("down", reason, todo[name])
+    for name in down[1:]:
+        todo[name] = f"see to {down[0]} first"
+    return {name: PartReply("down", ready[name], todo[name]) if name in down else PartReply("ok") for name in VITAL}
 
 
 def _ingester(monitor: Freshness) -> PartReply:

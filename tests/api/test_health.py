@@ -20,7 +20,6 @@ def test_ready_names_the_part_that_is_not_until_a_search_works(own):
     before = own.get("/health/ready", key=None)
     assert (before.status, before.headers["retry-after"]) == (503, "2")
     assert before.detail.startswith("index: no release yet")
-    assert before.json["parts"]["model"] == "ok"
     own.put("waiting", "A first document.", wait=0)
     own.start_ingester()
     own.until(lambda: own.status("waiting").json["served"])
@@ -39,6 +38,7 @@ def test_while_the_sample_is_indexed_ready_tells_how_far_it_is(own):
     own.until(lambda: own.status("one of three").json["served"])
     indexing = own.get("/health/ready")
     assert indexing.json["progress"] == {"done": 1, "of": 3}
+    assert indexing.json["parts"]["search"] == "not looked at until sample is ok"
     assert (indexing.status, indexing.json["detail"]) == (503, "sample: it is being indexed for the first time")
     own.settings.first_start_file.unlink()
     assert own.get("/health/ready").status == 200
@@ -101,6 +101,24 @@ def test_health_is_503_only_where_nothing_can_be_served_and_tells_no_paths(own):
     assert (down.status, down.json["status"], down.json["parts"]["index"]["state"]) == (503, "down", "down")
     assert down.json["parts"]["index"]["reason"].startswith("no release yet")
     assert str(own.home) not in down.text
+
+
+def test_health_and_ready_say_the_same_of_what_serves(own):
+    """Before the first release nothing is known of model and search: neither says that they work."""
+    for start in (lambda: None, own.start_ingester):
+        start()
+        parts, ready = own.get("/health").json["parts"], own.get("/health/ready").json["parts"]
+        assert {name: parts[name]["reason"] or parts[name]["state"] for name in ("index", "model", "search")} == {
+            name: ready[name] for name in ("index", "model", "search")
+        }
+        assert {parts[name]["state"] for name in ("index", "model", "search")} in ({"down"}, {"ok"})
+
+
+def test_a_part_that_is_down_because_of_another_says_which_to_see_to(own):
+    parts = own.get("/health").json["parts"]
+    assert parts["index"]["do"] == "see whether the ingester runs and the storage answers"
+    for name in ("model", "search"):
+        assert (parts[name]["reason"], parts[name]["do"]) == ("not looked at until index is ok", "see to index first")
 
 
 def test_a_prefect_that_is_gone_makes_the_platform_degraded_and_nobody_waits_for_it(own):
