@@ -107,7 +107,9 @@ HANDLERS: list[ControllerRouterHandler] = [
     mcp_endpoint.mcp,
     health.health,
     health.live,
+    health.live_head,
     health.ready,
+    health.ready_head,
     health.metrics,
 ]
 

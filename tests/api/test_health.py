@@ -16,6 +16,15 @@ def test_alive_needs_nothing(own):
     assert (own.get("/health/live", key=None).status, own.get("/health/live", key=None).json) == (200, {"status": "alive"})
 
 
+def test_load_balancers_that_ask_for_the_head_alone_get_the_same_status(own):
+    heads = [own.call("HEAD", path, key=None) for path in ("/health/live", "/health/ready")]
+    assert [(head.status, head.text) for head in heads] == [(200, ""), (503, "")]
+    assert heads[1].headers["retry-after"] == "2"
+    own.start_ingester()
+    ready = own.call("HEAD", "/health/ready", key=None)
+    assert (ready.status, ready.text) == (200, "")
+
+
 def test_ready_names_the_part_that_is_not_until_a_search_works(own):
     before = own.get("/health/ready", key=None)
     assert (before.status, before.headers["retry-after"]) == (503, "2")
