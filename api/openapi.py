@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from litestar import Router
+from litestar import Response, Router
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import (
@@ -21,6 +22,7 @@ from litestar.openapi.spec import (
     Tag,
 )
 from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
 
 ASSETS = "/schema-assets"
 TAGS = ("Search", "Answers", "Documents", "Releases", "Rebuilds", "Evaluations", "Golden sets", "Plans", "Keys", "Health")
@@ -169,7 +171,15 @@ def config() -> OpenAPIConfig:
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         tags=[Tag(name) for name in TAGS],
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, after_request=_as_a_problem),
     )
+
+
+def _as_a_problem(reply: ASGIApp) -> ASGIApp:
+    """What a page under /schema answers: where there is none, Litestar's would be HTML, and elsewhere that is a problem."""
+    if isinstance(reply, Response) and reply.status_code == 404:
+        raise NotFoundException
+    return reply
 
 
 def assets() -> Router:

@@ -40,6 +40,13 @@ def test_the_style_sheet_asks_nothing_of_other_hosts_either(api):
     assert re.findall(r"url\(\s*[\"']?(?:https?:)?//", api.get(css, key=None).text) == []
 
 
+@pytest.mark.parametrize("path", ["/schema/nothing", "/schema/openapi.yaml", "/schema/nothing/at/all"])
+def test_a_page_that_is_not_there_is_a_problem_as_elsewhere(api, path):
+    reply = api.get(path, key=None)
+    assert (reply.status, reply.headers["content-type"]) == (404, "application/problem+json")
+    assert reply.json["detail"] == f"nothing is at {path}; /schema lists what there is"
+
+
 def test_the_document_is_valid_openapi(described):
     assert described["openapi"].startswith("3.1")
     schemathesis.openapi.from_dict(described).validate()
