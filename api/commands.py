@@ -11,6 +11,7 @@ from cyclopts import App, Group, Parameter
 
 from api import client, terminal, upload, views
 from api.client import Json
+from api.files import files_under
 from api.session import PAUSE_S, Filter, Here, Outcome, Release, Session, filter_of
 from index.errors import BadRequest, GroundworkError
 
@@ -43,7 +44,7 @@ def add(
     session: Here,
 ) -> Outcome:
     """Add files and folders. A document's id is its path in the folder given, or the file's name."""
-    files = upload.files_under(paths, prefix)
+    files = files_under(paths, prefix)
     rejected: list[Json] = []
     done = 0
     try:

@@ -11,11 +11,12 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from api.auth import requires
+from api.files import File
 from api.platform import Platform
 from api.requests import PlanRequest
 from index.documents import Draft
 from index.embedder import Embedder
-from index.errors import BadRequest
+from index.errors import BadRequest, Rejected
 from tasks.discover import FolderSource, Source, sources
 from tasks.forecast import Forecast, forecast
 from tasks.sources.address import without_credentials
@@ -44,9 +45,12 @@ class PathsSource:
                 yield Listed(path.name, at=str(path), size=path.stat().st_size)
 
     def read(self, listed: Sequence[Listed]) -> Iterator[Draft | Skipped]:
-        """The files as they are now."""
+        """The files as they are now, just as `groundwork add` sends them."""
         for item in listed:
-            yield Draft(item.doc_id, media_type=media_type(item.at) or "", content=Path(item.at).read_bytes())
+            try:
+                yield File(item.doc_id, Path(item.at)).draft()
+            except Rejected as rejected:
+                yield Skipped(item.doc_id, str(rejected))
 
 
 class SweepPlan(msgspec.Struct):

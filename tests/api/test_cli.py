@@ -18,6 +18,7 @@ import pytest
 
 from api import upload
 from api.cli import main
+from api.files import FILE_BYTES, files_under
 from index.settings import Settings
 
 KEY = "gw_secret"
@@ -324,7 +325,7 @@ def test_add_names_what_was_rejected_and_exits_4(groundwork, folder):
 
 def test_add_rejects_a_file_that_is_too_large_without_sending_it(groundwork, fake, folder):
     with (folder / "big.txt").open("wb") as file:
-        file.truncate(upload.FILE_BYTES + 1)
+        file.truncate(FILE_BYTES + 1)
     assert groundwork("add", str(folder / "big.txt"), "--json") == 4
     assert groundwork.reply["accepted"] == 0
     assert groundwork.reply["rejected"][0]["reason"].startswith("too_large: 33554433 bytes")
@@ -343,7 +344,7 @@ def test_add_sends_many_files_in_segments_of_200(groundwork, fake, tmp_path):
 def test_segments_stay_under_8_mb_and_a_larger_file_travels_alone(tmp_path):
     for name, size in {"a": 2_000_000, "b": 2_000_000, "c": 9_000_000, "d": 10}.items():
         (tmp_path / name).write_bytes(b"x" * size)
-    segments = upload.segments(upload.files_under([tmp_path]))
+    segments = upload.segments(files_under([tmp_path]))
     assert [segment.doc_ids for segment in segments] == [("a", "b"), ("c",), ("d",)]
 
 

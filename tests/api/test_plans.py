@@ -2,6 +2,8 @@
 
 import pytest
 
+from api.files import files_under
+from api.upload import segments
 from tests.api.running import RunningApi
 
 
@@ -34,11 +36,30 @@ def test_a_plan_of_a_source_counts_what_a_sweep_would_do_and_does_nothing(folder
         assert running.post("/v1/plans", {"source": "sample"}).status == 400
 
 
+def add(api, *paths):
+    """What `groundwork add` sends of these paths; each document is in the index, or set aside, when this returns."""
+    for segment in segments(files_under(paths)):
+        body = b"\n".join(segment.lines) + b"\n"
+        assert api.call("POST", "/v1/documents", content=body, headers={"Content-Type": "application/x-ndjson"}).json["rejected"] == []
+        api.until(lambda doc_ids=segment.doc_ids: all(api.status(doc_id).json["state"] != "accepted" for doc_id in doc_ids))
+
+
 def test_a_plan_of_paths_compares_with_what_was_added_from_them(folder, own):
-    own.start_ingester().put("iron.md", "# Iron\n\nMagnetite holds iron.", media_type="text/markdown")
+    add(own.start_ingester(), folder)
+    (folder / "zinc.md").write_text("Sphalerite holds zinc.")
     planned = own.post("/v1/plans", {"paths": [str(folder), str(folder / "deep" / "lead.txt")]}).json
-    assert (planned["added"], planned["unchanged"], planned["examples"]["added"]) == (2, 1, ["deep/lead.txt", "lead.txt"])
+    assert (planned["added"], planned["changed"], sorted(planned["examples"]["added"])) == (2, 0, ["lead.txt", "zinc.md"])
     assert (planned["chunks"], planned["embed"]) == (2, 1)
+
+
+def test_a_file_that_was_added_and_is_as_it_was_is_unchanged_in_a_plan(folder, own):
+    add(own.start_ingester(), folder / "iron.md")
+    counts = ("added", "changed", "unchanged", "embed")
+    again = own.post("/v1/plans", {"paths": [str(folder / "iron.md")]}).json
+    assert [again[name] for name in counts] == [0, 0, 1, 0]
+    (folder / "iron.md").write_text("# Iron\n\nHematite holds iron.")
+    edited = own.post("/v1/plans", {"paths": [str(folder / "iron.md")]}).json
+    assert [edited[name] for name in counts] == [0, 1, 0, 1]
 
 
 def test_a_plan_tells_moves_skipped_documents_and_where_its_time_goes(folder, tmp_path):
