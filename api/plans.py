@@ -1,7 +1,7 @@
 """`POST /v1/plans`: what a sweep would do, before it runs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -11,16 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from api.auth import requires
-from api.files import File
+from api.files import File, files_under
 from api.platform import Platform
 from api.requests import PlanRequest
 from index.documents import Draft
 from index.embedder import Embedder
 from index.errors import BadRequest, Rejected
-from tasks.discover import FolderSource, Source, sources
+from tasks.discover import Source, sources
 from tasks.forecast import Forecast, forecast
 from tasks.sources.address import without_credentials
-from tasks.sources.patterns import media_type
+from tasks.sources.patterns import admit
 from tasks.sources.port import Listed, Seen, Skipped
 
 EXAMPLES = 10
@@ -36,13 +36,9 @@ class PathsSource:
     uri: str = "paths:"
 
     def listing(self) -> Iterator[Seen]:
-        """Each file below the paths; `at` is its place as a path."""
-        for path in self.paths:
-            if path.is_dir():
-                for item in FolderSource(self.name, path).listing():
-                    yield replace(item, doc_id=item.at, at=str(path / item.at)) if isinstance(item, Listed) else item
-            elif media_type(path.name):
-                yield Listed(path.name, at=str(path), size=path.stat().st_size)
+        """Each file that `groundwork add` would take; `at` is its place as a path. Raises `BadRequest` where that would refuse."""
+        for file in files_under(self.paths):
+            yield admit(Listed(file.doc_id, at=str(file.path), size=_size(file.path)))
 
     def read(self, listed: Sequence[Listed]) -> Iterator[Draft | Skipped]:
         """The files as they are now, just as `groundwork add` sends them."""
@@ -56,6 +52,8 @@ class PathsSource:
 class SweepPlan(msgspec.Struct):
     """The plan, with what could not be taken and how it was reckoned.
 
+    `skipped` documents would not be taken at all. `quarantined` ones would, and be set aside when they are parsed: they are
+    among those added and changed, as far as `measured`. `examples` give reasons, and nothing of what is in the documents.
     `seconds` are `parse_seconds` and `embed_seconds`. Of `measured` documents the plan is exact; where `estimated`, the
     rest is reckoned from them by size.
     """
@@ -72,6 +70,7 @@ class SweepPlan(msgspec.Struct):
     needs_confirmation: bool
     moved: int
     skipped: int
+    quarantined: int
     gaps: int
     bytes: int
     parse_seconds: float
@@ -111,8 +110,9 @@ def _reply(source: str, found: Forecast, seconds_per_passage: float) -> SweepPla
         removed=len(changes.removed),
         unchanged=changes.unchanged,
         moved=len(changes.moved),
-        skipped=found.skipped,
-        gaps=found.gaps,
+        skipped=len(found.skipped),
+        quarantined=len(found.quarantined),
+        gaps=len(found.gaps),
         bytes=found.size,
         chunks=found.chunks,
         embed=found.embed,
@@ -128,6 +128,9 @@ def _reply(source: str, found: Forecast, seconds_per_passage: float) -> SweepPla
             "changed": list(changes.changed[:EXAMPLES]),
             "removed": list(changes.removed[:EXAMPLES]),
             "moved": [f"{old} -> {new}" for old, new in changes.moved[:EXAMPLES]],
+            "skipped": [f"{each.doc_id}: {each.reason}" for each in found.skipped[:EXAMPLES]],
+            "quarantined": [f"{each.doc_id}: {each.reason}" for each in found.quarantined[:EXAMPLES]],
+            "gaps": [f"{each.where}: {each.reason}" for each in found.gaps[:EXAMPLES]],
         },
     )
 
@@ -149,6 +152,14 @@ def _source(platform: Platform, data: PlanRequest) -> tuple[Source, bool]:
     if missing:
         raise BadRequest(f"not an absolute path of something on the server's machine: {', '.join(missing[:5])}")
     return PathsSource(paths), False
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 where that can't be told, and reading it will say why."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _is_there(path: Path) -> bool:

@@ -18,7 +18,7 @@ from tasks.chunk import Chunker, chunker_for
 from tasks.compare import Changes, Comparison, needs_confirmation
 from tasks.formats.parsed import Parsed
 from tasks.parsers import Parsers
-from tasks.sources.port import Listed, Source
+from tasks.sources.port import Gap, Listed, Skipped, Source
 from tasks.sweep import known_among, known_hashes, look_into, pieces, stamps_of
 
 # Text is stored twice (as shown, as embedded) next to its vector; indexes come on top.
@@ -33,11 +33,13 @@ class Forecast:
 
     `size` is in bytes as they come, `chunks` are those of the documents to write, `embed` of them need a new vector.
     `measured` documents were read for this; where `estimated`, the others are reckoned from them by their sizes.
+    Those `quarantined` were read and can't be parsed; their reason is the code alone.
     """
 
     changes: Changes
-    skipped: int
-    gaps: int
+    skipped: tuple[Skipped, ...]
+    quarantined: tuple[Skipped, ...]
+    gaps: tuple[Gap, ...]
     size: int
     chunks: int
     embed: int
@@ -50,13 +52,14 @@ class Forecast:
 
 @dataclass(slots=True)
 class Cost:
-    """What documents take, added up: bytes, seconds to parse and cut, chunks, bytes on the disk, and texts that have no vector yet."""
+    """What documents take, added up: bytes, seconds to parse and cut, chunks, bytes on the disk, texts without a vector, what fails."""
 
     size: int = 0
     seconds: float = 0.0
     chunks: int = 0
     disk_bytes: int = 0
     texts: set[str] = field(default_factory=set)
+    quarantined: list[Skipped] = field(default_factory=list)
 
 
 def forecast(
@@ -122,8 +125,9 @@ class Meter:
         self.cost.disk_bytes += int((sum(2 * length for _, length in texts) + len(texts) * self.vector_bytes) * INDEX_OVERHEAD)
 
     def _texts(self, draft: Draft, parsed: Parsed | Rejected) -> list[tuple[str, int]]:
-        """Hash and length in bytes of each text that would be embedded; none for what would be quarantined."""
+        """Hash and length in bytes of each text that would be embedded; none for what would be quarantined, which is noted."""
         if isinstance(parsed, Rejected):
+            self.cost.quarantined.append(Skipped(draft.doc_id, parsed.code))
             return []
         chunks = self.chunker.chunks(Write(draft, 0, datetime.now(UTC)), parsed)
         return [(chunk.text_hash, len(chunk.embedded_text.encode())) for chunk in chunks]
@@ -151,8 +155,9 @@ def _reckon(comparison: Comparison, cost: Cost, read: Sequence[Listed], unread: 
     scale = size / cost.size if cost.size else 1.0
     return Forecast(
         changes=changes,
-        skipped=len(comparison.skipped),
-        gaps=len(comparison.gaps),
+        skipped=tuple(comparison.skipped),
+        quarantined=tuple(cost.quarantined),
+        gaps=tuple(comparison.gaps),
         size=size,
         chunks=round(cost.chunks * scale),
         embed=round(len(cost.texts) * scale),

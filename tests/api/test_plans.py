@@ -62,6 +62,34 @@ def test_a_file_that_was_added_and_is_as_it_was_is_unchanged_in_a_plan(folder, o
     assert [edited[name] for name in counts] == [0, 1, 0, 1]
 
 
+def test_a_plan_of_a_folder_is_of_each_file_that_would_be_added_and_tells_which_would_be_set_aside(folder, own):
+    (folder / ".hidden.md").write_text("Nobody sees this.")
+    (folder / "secret.txt").symlink_to("/proc/self/mem")  # its first byte can't be read, not even by root
+    own.start_ingester()
+    planned = own.post("/v1/plans", {"paths": [str(folder)]}).json
+    assert [planned[name] for name in ("added", "skipped", "quarantined")] == [3, 1, 1]
+    assert sorted(planned["examples"]["added"]) == ["deep/lead.txt", "iron.md", "photo.png"]
+    assert planned["examples"]["skipped"] == ["secret.txt: unreadable: Input/output error"]
+    assert planned["examples"]["quarantined"] == ["photo.png: unsupported"]
+    (folder / "secret.txt").unlink()
+    add(own, folder)
+    assert {item["doc_id"]: item["state"] for item in own.get("/v1/documents").json["items"]} == {
+        "deep/lead.txt": "indexed",
+        "iron.md": "indexed",
+        "photo.png": "quarantined",
+    }
+
+
+def test_a_plan_refuses_the_paths_that_could_not_be_added(folder, own):
+    own.start_ingester()
+    (folder / "empty").mkdir()
+    empty = own.post("/v1/plans", {"paths": [str(folder / "empty")]})
+    assert (empty.status, "there is no file in" in empty.detail) == (400, True)
+    (folder / "lead.txt").write_text("Another.")
+    twice = own.post("/v1/plans", {"paths": [str(folder / "deep"), str(folder / "lead.txt")]})
+    assert (twice.status, "would both be document 'lead.txt'" in twice.detail) == (400, True)
+
+
 def test_a_plan_tells_moves_skipped_documents_and_where_its_time_goes(folder, tmp_path):
     rows = tmp_path / "rows.ndjson"
     rows.write_text('{"doc_id": "a", "text": "Galena holds lead."}\n{"doc_id": "b"}\n')

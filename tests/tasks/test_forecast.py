@@ -5,6 +5,7 @@ from pathlib import Path
 from tasks.discover import FolderSource
 from tasks.forecast import PORTION, forecast
 from tasks.parse import MAX_BYTES
+from tasks.sources.port import Skipped
 from tasks.sweep import sweep
 from tests.bench import Bench
 
@@ -41,6 +42,7 @@ def test_a_forecast_counts_chunks_and_new_texts_and_writes_nothing(bench: Bench,
     found = forecast(bench.store, source, bench.embedder, 256)
     assert (sorted(found.changes.added), found.changes.changed) == (["notes:bad.md", "notes:c.md"], ("notes:a.md",))
     assert (found.chunks, found.embed) == (4, 1)
+    assert found.quarantined == (Skipped("notes:bad.md", "corrupt"),)
 
 
 def test_a_forecast_of_a_part_removes_no_others(bench: Bench, tmp_path: Path):
@@ -64,7 +66,7 @@ def test_a_forecast_counts_what_only_moves_and_what_is_left_out(bench: Bench, tm
     with (folder / "huge.md").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     found = forecast(bench.store, source, bench.embedder, 256)
-    assert (len(found.changes.moved), found.changes.lost, found.needs_confirmation, found.skipped) == (10, 0, False, 1)
+    assert (len(found.changes.moved), found.changes.lost, found.needs_confirmation, len(found.skipped)) == (10, 0, False, 1)
     assert (found.embed, found.estimated, found.measured, found.size) == (0, False, 10, 70)
 
 

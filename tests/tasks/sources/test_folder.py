@@ -1,10 +1,7 @@
 """Folders as sources."""
 
-import ctypes
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
@@ -15,6 +12,7 @@ from tasks.parse import MAX_BYTES
 from tasks.sources.folder import FolderSource
 from tasks.sources.patterns import Patterns
 from tasks.sources.port import Gap, Listed, Skipped
+from tests.privileges import without_privileges
 
 
 @pytest.fixture
@@ -107,17 +105,6 @@ def test_names_that_can_not_be_part_of_an_id_are_skipped(folder: Path):
 def test_a_missing_folder_is_an_error_and_not_an_empty_source(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"source notes: .* is not a folder"):
         ids(tmp_path / "missing")
-
-
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Root may read everything: this thread gives that up for a while, and no other (`seteuid` would take it from all)."""
-    set_user = ctypes.CDLL(None).setfsuid
-    before = set_user(65534)
-    try:
-        yield
-    finally:
-        set_user(before)
 
 
 def test_a_folder_that_can_not_be_read_is_a_gap_and_a_file_is_skipped():
