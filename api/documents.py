@@ -10,7 +10,7 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import FormMultiDict, State, UploadFile
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from api import intake, openapi, paging
 from api.auth import requires
@@ -19,6 +19,7 @@ from api.intake import Rejection
 from api.keys import Key
 from api.paging import Cursor, Limit, Page
 from api.platform import Platform
+from api.requests import QuarantineReplayRequest
 from api.status import DocumentReply, is_processed, outcome, page, readable, status
 from index.documents import Draft, Entry, Write, lane_of
 from index.documents import State as DocumentState
@@ -196,10 +197,16 @@ async def replay_document(request: Req, platform: NamedDependency[Platform], doc
     status_code=202,
     sync_to_thread=True,
 )
-def replay_quarantine(request: Req, platform: NamedDependency[Platform], reason: ReplayReason = None) -> ReplayReply:
-    """Takes all quarantined documents, or those of one reason, through the pipeline again."""
+def replay_quarantine(
+    request: Req, platform: NamedDependency[Platform], reason: ReplayReason = None, data: JSONBody[QuarantineReplayRequest | None] = None
+) -> ReplayReply:
+    """Takes all quarantined documents, or those of one reason (in the body or the query), through the pipeline again."""
+    asked = {each for each in (reason, data.reason if data else None) if each is not None}
+    if len(asked) > 1:
+        raise BadRequest("'reason' is given twice, in the query and in the body, and not the same: leave one out")
+    code = asked.pop() if asked else ""
     entries = platform.store.ledger.page("quarantined", "", MAX_REPLAYED)
-    chosen = [entry for entry in entries if readable(entry, request.auth) and (entry.reason or "").startswith(reason or "")]
+    chosen = [entry for entry in entries if readable(entry, request.auth) and (entry.reason or "").startswith(code)]
     return ReplayReply(_replay(platform, chosen, request.auth))
 
 

@@ -16,6 +16,7 @@ Filter = Annotated[
 ]
 Text = Annotated[str, Meta(max_length=8_000)]
 Reason = Annotated[str, Meta(max_length=1_000)]
+ReasonCode = Annotated[str, Meta(max_length=200, description="The code that the reason begins with, such as unsupported.")]
 ReleaseNumber = Annotated[int, Meta(ge=1, le=2**53)]
 
 
@@ -89,6 +90,12 @@ class BulkDocumentRequest(DocumentRequest, kw_only=True):
     """A line of a bulk request."""
 
     doc_id: str
+
+
+class QuarantineReplayRequest(Request, kw_only=True):
+    """Which quarantined documents go through the pipeline again: those of one reason, or without it all."""
+
+    reason: ReasonCode | None = None
 
 
 class RollbackRequest(Request, kw_only=True):

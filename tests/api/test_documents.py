@@ -210,6 +210,23 @@ def test_the_quarantine_is_replayed_by_reason(own):
     assert own.post("/v1/quarantine/replay").json == {"replayed": 3}
 
 
+def test_the_reason_to_replay_may_stand_in_the_body_too_where_nothing_else_may(own):
+    own.start_ingester()
+    own.put("a", "")
+    own.put("c", "x", media_type="image/png")
+    path = "/v1/quarantine/replay"
+    assert own.post(path, {"reason": "no-such-reason"}).json == {"replayed": 0}
+    assert own.post(f"{path}?reason=empty", {"reason": "empty"}).json == {"replayed": 1}
+    own.until(lambda: own.get("/health/ready").json["waiting"] == 0)
+    assert own.post(f"{path}?reason=unsupported", {}).json == {"replayed": 1}
+    own.until(lambda: own.get("/health/ready").json["waiting"] == 0)
+    twice = own.post(f"{path}?reason=empty", {"reason": "unsupported"})
+    assert (twice.status, "'reason' is given twice" in twice.detail) == (400, True)
+    unknown = own.post(path, {"reasons": "empty"})
+    assert (unknown.status, "unknown field `reasons`" in unknown.detail) == (400, True)
+    assert own.post(path, {}).json == {"replayed": 2}
+
+
 def test_a_deleted_document_is_gone_from_old_releases_too(api):
     shown = api.put("secret", "The password is malachite.").json["release"]
     assert api.found("malachite", release=shown) == ["secret"] or "secret" in api.found("malachite", release=shown)
