@@ -8,6 +8,7 @@ Exit codes, for scripts:
 3    the server is not reachable or not ready (no connection, 503, no key yet)
 4    it worked, but a document was rejected, quarantined or late, an evaluation did not complete, or golden questions are stale
 130  interrupted with Ctrl-C
+141  nobody reads the output any more, as with `| head`
 """
 
 import sys
@@ -32,6 +33,7 @@ from index.errors import GroundworkError, Misconfigured, Unavailable
 from index.settings import Settings
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 for each in (evaluate, judge, quarantine, rebuild, golden, keys):
     app.command(each)
 
@@ -47,6 +49,17 @@ class Invocation:
 def main(argv: Sequence[str] | None = None, settings: Settings | None = None) -> int:
     """Runs one command line and returns its exit code; `settings` default to the environment's."""
     out = Terminal()
+    try:
+        code = _told(argv, settings, out)
+        out.flush()
+    except BrokenPipeError:
+        out.close()
+        return BROKEN_PIPE
+    return code
+
+
+def _told(argv: Sequence[str] | None, settings: Settings | None, out: Terminal) -> int:
+    """The exit code, with what went wrong on standard error."""
     try:
         return _run(sys.argv[1:] if argv is None else argv, settings, out)
     except KeyboardInterrupt:

@@ -28,9 +28,10 @@ Exit codes:
 - 3: the server is not reachable or not ready
 - 4: it worked, but a document was rejected, quarantined or late, an evaluation did not complete, or golden questions are stale
 - 130: interrupted with Ctrl-C
+- 141: nobody reads the output any more, as with `| head`
 """
 
-app = App(name="groundwork", help=HELP, version=lambda: version("groundwork"), result_action="return_value")
+app = App(name="groundwork", help=HELP, version=lambda: version("groundwork"), result_action="return_value", console=terminal.Output())
 app.meta.group_parameters = Group("Everywhere", sort_key=1)
 
 Words = Annotated[str, Parameter(name="TEXT", required=True)]

@@ -5,13 +5,14 @@ colour, box or moving bar, and lines are laid out for 80 columns.
 """
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
@@ -26,6 +27,14 @@ NOTHING = "—"
 NUMBERS = ("release", "revision", "version", "live", "was")  # they name something: no separators
 
 
+class Output(Console):
+    """A console that leaves it to `api.cli` what comes of a reader that has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises what happened; its parent would end the process here."""
+        raise BrokenPipeError
+
+
 class Terminal:
     """Prints to standard output and standard error as they are when it is made."""
 
@@ -33,8 +42,20 @@ class Terminal:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a file name or a terminal need not be UTF-8
-        self._out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-        self._err = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+        self._out = Output(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self._err = Output(file=sys.stderr, highlight=False, markup=False, emoji=False)
+
+    def flush(self) -> None:
+        """Writes what is still to be written; raises `BrokenPipeError` when nobody reads it any more."""
+        for stream in _streams():
+            stream.flush()
+
+    def close(self) -> None:
+        """Says nothing from now on: what is still to be written would fail at the end of the process."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in _streams():
+            os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
     def json(self, reply: Json) -> None:
         """The reply as it came: one line, or indented for people."""
@@ -81,6 +102,11 @@ class Terminal:
         with Progress(*shown_columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
             task = bar.add_task(doing, total=total)
             yield lambda done, of=total: bar.update(task, completed=done, total=of)
+
+
+def _streams() -> list[TextIO]:
+    """Those that there are: a process may be started without."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
 
 
 def printable(text: str) -> str:

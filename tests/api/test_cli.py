@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import re
 import signal
 import socket
@@ -644,6 +645,22 @@ def test_ctrl_c_exits_130_without_a_traceback(fake, tmp_path):
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "errors"), [("keys list --json", None), ("releases", None), ("--help", None), ("nowhere", subprocess.STDOUT)]
+)
+def test_a_command_whose_reader_has_gone_ends_quietly(fake, tmp_path, argv, errors):
+    environment = {"GROUNDWORK_HOME": str(tmp_path), "GROUNDWORK_URL": fake.url, "GROUNDWORK_KEY": KEY}
+    program = "import sys; from api.cli import main; sys.exit(main())"
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *argv.split()], env=environment, stdout=writer, stderr=errors or subprocess.PIPE
+    ) as process:
+        os.close(writer)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said or b"") == (141, b"")
 
 
 def test_importing_the_command_line_loads_nothing_heavy():
