@@ -85,6 +85,7 @@ def rotate_key(
 ) -> NewKeyReply:
     """Gives a key a new secret, shown this once."""
     asked = data or RotationRequest()
+    _check_expiry(asked.expires_at)
     before = next((key for key in keys.all() if key.id == identifier), None)
     key, secret = keys.rotate(identifier, timedelta(seconds=asked.grace_seconds), _utc(asked.expires_at))
     if before:
@@ -112,6 +113,13 @@ def check(data: KeyRequest) -> None:
     filters.parse(data.filter)
     if data.filter and data.role == "admin":
         raise BadRequest("an admin key has no filter: it could make itself a key without one")
+    _check_expiry(data.expires_at)
+
+
+def _check_expiry(time: datetime | None) -> None:
+    expires_at = _utc(time)
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise BadRequest("expires_at is in the past, and the key would never work: give a later time, or leave it out")
 
 
 def audited(key: Key) -> dict[str, Any]:
