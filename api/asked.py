@@ -13,6 +13,7 @@ from api.platform import Platform
 from api.stage_metrics import saw_answer, saw_search, saw_usage
 from index.answers import AnswerRecord, new_id
 from index.embedder import Embedder
+from index.errors import BadRequest
 from index.reader import Opened
 from index.search import View
 from tasks.answer import Answer, Citation, Question, Say, tell
@@ -96,11 +97,13 @@ class Asked:
 
 
 async def asked(platform: Platform, key: Key, question: Question) -> Asked:
-    """Finds what a question is answered from; raises the errors of `retrieve`."""
+    """Finds what a question is answered from; raises the errors of `retrieve`, in a question's words."""
     return await asyncio.to_thread(_found, platform, key, question)
 
 
 def _found(platform: Platform, key: Key, question: Question) -> Asked:
+    if not question.text.strip():
+        raise BadRequest("question is empty: ask something")
     view = platform.reader.view(question.release)
     embedder = platform.models.of(view.release)
     found = retrieve(Opened(view), embedder, question.query)

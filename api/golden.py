@@ -16,6 +16,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import openapi, paging
 from api.auth import Connection, requires
+from api.faults import unreadable
 from api.golden_contracts import (
     DecisionReply,
     DecisionRequest,
@@ -242,8 +243,10 @@ def _questions(body: bytes, key: Key) -> Sequence[GoldenQuestion]:
             continue
         try:
             question = question_of(msgspec.json.decode(line), "imported", key.id, now)
-        except (*UNREADABLE, BadRequest) as error:
+        except BadRequest as error:
             raise BadRequest(f"line {number}: {error}") from error
+        except UNREADABLE as error:
+            raise BadRequest(f"line {number}: {unreadable(line, error)}") from error
         if question.id in known:
             raise BadRequest(f"line {number}: the id {question.id!r} is that of line {known[question.id]} too")
         known[question.id] = number

@@ -14,6 +14,7 @@ from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 
+from api.faults import unreadable
 from api.requests import BulkDocumentRequest, DocumentRequest
 from index.documents import Draft, check_doc_id
 from index.errors import BadRequest
@@ -49,11 +50,12 @@ class JsonRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """The body; raises `BadRequest`, a 415 unless it says that it is JSON, and a 400 for what is not of the types that are declared."""
         check_kind(_named(self.headers.get("content-type")), JSON_KINDS, JSON)
-        check_depth(await self.body())
+        body = await self.body()
+        check_depth(body)
         try:
             found = await super().json()
         except UNREADABLE as error:
-            raise BadRequest(f"the body is not JSON that can be read: {error}") from error
+            raise BadRequest(f"the body can't be read: {unreadable(body, error)}") from error
         if declared := self.route_handler.parsed_data_field:
             check_types(found, declared.annotation)
         return found
@@ -115,7 +117,7 @@ def draft_of(doc_id: str, content_type: str, body: bytes) -> Draft:
     try:
         return _draft(doc_id, msgspec.json.decode(body, type=DocumentRequest))
     except UNREADABLE as error:
-        raise BadRequest(f"the body is not a document: {error}") from error
+        raise BadRequest(f"the body is not a document: {unreadable(body, error)}") from error
 
 
 def lines_of(body: bytes) -> Iterator[Draft | Rejection]:
@@ -129,8 +131,10 @@ def lines_of(body: bytes) -> Iterator[Draft | Rejection]:
         try:
             document = msgspec.json.decode(line, type=BulkDocumentRequest)
             yield _draft(check_doc_id(document.doc_id), document)
-        except (*UNREADABLE, BadRequest) as error:
+        except BadRequest as error:
             yield Rejection(number, str(error))
+        except UNREADABLE as error:
+            yield Rejection(number, unreadable(line, error))
 
 
 def file_of(number: int, file: UploadFile, content: bytes) -> Draft | Rejection:

@@ -18,6 +18,7 @@ from litestar.types import Receive, Scope, Send
 
 from api import deadlines
 from api.auth import requires
+from api.faults import told
 from api.keys import Key
 from api.mcp_tools import INSTRUCTIONS, TOOLS, Tool, schema_of
 from api.platform import Platform
@@ -105,7 +106,9 @@ def _server(platform: Platform, key: Key) -> "Server[Any]":
             arguments = msgspec.convert(params.arguments or {}, tool.takes)
             with spans.span("mcp.tool", tool=tool.name):
                 reply = await _in_time(tool.call(platform, key, arguments))
-        except (msgspec.ValidationError, GroundworkError) as error:
+        except msgspec.ValidationError as error:
+            return refused(told(error, tool.takes))
+        except GroundworkError as error:
             return refused(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a tool trips over is told as the other routes tell it
             _log.error("the tool %s failed", tool.name, exc_info=error)

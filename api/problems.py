@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from api.dialects import media_type, told
+from api.faults import fault
 from api.watched import note_kind
 from index import logs
 from index.errors import BadRequest, Conflict, GroundworkError, NotFound, Unavailable, is_storage_failure
@@ -58,7 +59,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     note_kind(request.scope, error)
     path, detail = request.scope["path"], error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        detail = "; ".join(_fault(fault) for fault in error.extra) or detail
+        detail = "; ".join(fault(found, request.route_handler) for found in error.extra) or detail
     if error.status_code == 404:
         detail = f"nothing is at {path}; /schema lists what there is"
     if error.status_code == 405:
@@ -82,13 +83,6 @@ def unexpected(error: Exception) -> tuple[int, str]:
     if is_storage_failure(error):
         return 503, "the storage of the index failed; try again, and see the API's log for the details"
     return 500, "an error of ours; the API's log has the details"
-
-
-def _fault(fault: dict[str, Any]) -> str:
-    """One thing that Litestar found wrong with a request."""
-    if fault.get("message") == "'data'":  # its words for a body that isn't there
-        return "the body is missing: send JSON"
-    return f"{fault.get('key') or fault.get('source') or 'request'}: {fault.get('message')}"
 
 
 HANDLERS: dict[int | type[Exception], Any] = {

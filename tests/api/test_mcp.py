@@ -94,6 +94,8 @@ def test_a_key_with_a_filter_sees_only_its_documents(api, ask, mines):
         ("search", {"query": "  "}, "query is empty"),
         ("search", {"query": "mine", "filter": {"metadata.none": 1}}, "metadata.none"),
         ("search", {"query": "mine", "release": 99999}, "99999"),
+        ("search", {"query": "mine", "mode": "magic"}, "Invalid enum value 'magic' - at `$.mode`; use hybrid, text, vector"),
+        ("ask", {"question": ""}, "question is empty"),
         ("ask", {"question": 7}, "Expected `str`"),
         ("document_status", {"doc_id": "\n"}, "control characters"),
         ("releases", {"limit": 1000}, "`int` <= 50"),
