@@ -18,7 +18,7 @@ from api.requests import SearchRequest
 from api.stage_metrics import saw_search
 from index.chunks import Chunk
 from index.embedder import Embedder
-from index.errors import Unavailable
+from index.errors import Conflict, Unavailable
 from index.reader import Opened
 from index.search import View
 from tasks.explain import as_json as explained
@@ -125,6 +125,7 @@ def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
     place = opened(data.cursor, data, key) if data.cursor else None
     view = platform.reader.view(place.release if place else data.release)
     query = _query(data, key, place)
+    _check_pin(platform, view, query)
     reranker = platform.reranker.get() if query.rerank else None
     embedder = _embedder(platform, view, query)
     if data.release is None and not place:
@@ -135,6 +136,16 @@ def found_for(platform: Platform, key: Key, data: SearchRequest) -> SearchReply:
         platform.shadow.saw(query, found)
         platform.traffic.saw_search(query, found, embedder, key.id)
     return _reply(found, sealed(found.next, data, key) if found.next else None)
+
+
+def _check_pin(platform: Platform, view: View, query: Query) -> None:
+    """Raises `Conflict` where waiting for `min_release`, which helps as long as live follows the newest, is in vain."""
+    number, state = view.release.number, platform.store.log.state
+    if state.pinned and number == state.live and query.min_release is not None and number < query.min_release:
+        raise Conflict(
+            f"release {number} is pinned, older than min_release {query.min_release}: nothing newer is served until somebody resumes "
+            "(POST /v1/resume); leave min_release out, or name a release"
+        )
 
 
 def _query(data: SearchRequest, key: Key, place: Place | None) -> Query:

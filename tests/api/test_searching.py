@@ -122,3 +122,16 @@ def test_who_writes_reads_it_with_min_release(api):
     reply = api.post("/v1/search", {"query": "pebble", "min_release": made + 1_000})
     assert reply.status == 409
     assert "older than min_release" in reply.detail
+    assert "try again shortly" in reply.detail
+
+
+def test_while_a_release_is_pinned_min_release_says_that_somebody_has_to_resume(own):
+    own.start_ingester()
+    first = own.put("pebble", "A pebble is a small stone.").json["release"]
+    second = own.put("rock", "A rock is a large stone.").json["release"]
+    own.post("/v1/rollback", {"to": first, "reason": "to see"})
+    own.until(lambda: own.get("/v1/releases/live").json["release"] == first)
+    reply = own.post("/v1/search", {"query": "rock", "min_release": second})
+    assert reply.status == 409
+    assert f"release {first} is pinned, older than min_release {second}: nothing newer is served until somebody resumes" in reply.detail
+    assert own.found("rock", release=second, min_release=second)[0] == "rock"
