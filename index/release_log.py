@@ -146,7 +146,7 @@ class ReleaseLog:
         """One release that still has its rows; `Conflict` when they were reclaimed."""
         release = self.get(number)
         if release.status == "reclaimed":
-            raise Conflict(f"release {number} was reclaimed by retention and can't be served any more")
+            raise Conflict(f"release {number} was reclaimed, by retention or by a purge, and can't be served any more")
         return release
 
     def keep(self, number: int, until: datetime, by: str) -> None:
