@@ -7,6 +7,7 @@ deadline of its request is given up, and says so as an error that a model can re
 import asyncio
 import logging
 from collections.abc import Awaitable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -129,6 +130,8 @@ def _server(platform: Platform, key: Key) -> "Server[Any]":
             annotations=types.ToolAnnotations(read_only_hint=True, open_world_hint=False),
         )
 
-    server = Server("groundwork", instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool)
+    server = Server(
+        "groundwork", version=version("groundwork"), instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
+    )
     server.middleware.clear()  # its own spans keep texts of errors, which may quote what was asked
     return server

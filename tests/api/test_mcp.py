@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -46,6 +47,13 @@ def mines(api):
 
 def call(name: str, **arguments: Any) -> Any:
     return lambda client: client.call_tool(name, arguments)
+
+
+def test_the_server_tells_its_name_and_version(ask):
+    async def introduced(client: Client) -> tuple[str, str]:
+        return client.server_info.name, client.server_info.version
+
+    assert ask(introduced) == ("groundwork", version("groundwork"))
 
 
 def test_the_tools_say_what_they_take_and_that_they_change_nothing(ask):
