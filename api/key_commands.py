@@ -19,7 +19,14 @@ Days = Annotated[float | None, Parameter(help="Days until it expires; without it
 @keys.command(name="list")
 def _keys(*, session: Here) -> Outcome:
     """List keys: role, expiry, limit and filter, never the key itself."""
-    return Outcome(session.client.get("/v1/keys"), _listed)
+    items: list[Json] = []
+    cursor: str | None = None
+    while True:
+        page = session.client.get("/v1/keys", cursor=cursor)
+        items += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return Outcome({"items": items, "next": None}, _listed)
 
 
 @keys.command

@@ -10,9 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api import keys as stored
+from api import paging
 from api.auth import requires
 from api.keys import Key, Keys
-from api.paging import Page
+from api.paging import Cursor, Limit, Page
 from api.platform import Platform
 from api.requests import KeyRequest, RotationRequest
 from index import filters
@@ -60,9 +61,13 @@ def create_key(request: Req, platform: NamedDependency[Platform], keys: NamedDep
 
 
 @get("/v1/keys", guards=[requires("admin")], summary="List keys", operation_id="list_keys", tags=["Keys"], sync_to_thread=True)
-def list_keys(keys: NamedDependency[Keys]) -> Page[KeyReply]:
-    """The keys, without their secrets."""
-    return Page([_reply(key) for key in keys.all()])
+def list_keys(keys: NamedDependency[Keys], limit: Limit = 1_000, cursor: Cursor = None) -> Page[KeyReply]:
+    """The keys, without their secrets, oldest first."""
+    after = _place(cursor)
+    left = [key for key in keys.all() if after is None or (key.created_at, key.id) > after]
+    shown = left[:limit]
+    ends = f"{shown[-1].created_at.isoformat()} {shown[-1].id}" if len(left) > limit else None
+    return Page([_reply(key) for key in shown], paging.cursor(ends) if ends else None)
 
 
 @post(
@@ -132,6 +137,20 @@ def audited(key: Key) -> dict[str, Any]:
         "filter": dict(key.filter),
         "per_minute": key.per_minute,
     }
+
+
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
+    """The time and the id of the last key of the page before: that key may be gone."""
+    time, _, identifier = paging.position(cursor).partition(" ")
+    if not time:
+        return None
+    try:
+        place = datetime.fromisoformat(time)
+    except ValueError as error:
+        raise BadRequest(paging.REFUSED) from error
+    if place.tzinfo is None:
+        raise BadRequest(paging.REFUSED)
+    return place, identifier
 
 
 def _utc(time: datetime | None) -> datetime | None:

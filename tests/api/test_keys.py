@@ -51,6 +51,18 @@ def test_a_revoked_key_is_refused_at_once(api):
     assert made["id"] not in [item["id"] for item in api.get("/v1/keys").json["items"]]
 
 
+def test_keys_come_in_pages_oldest_first_whatever_is_revoked_meanwhile(own):
+    made = [own.post("/v1/keys", {"name": name}).json["id"] for name in ("a", "b", "c")]
+    first = own.get("/v1/keys?limit=2").json
+    assert [item["name"] for item in first["items"]] == ["first admin", "a"]
+    own.call("DELETE", f"/v1/keys/{made[0]}")
+    second = own.get(f"/v1/keys?limit=2&cursor={first['next']}").json
+    assert ([item["name"] for item in second["items"]], second["next"]) == (["b", "c"], None)
+    assert len(own.get("/v1/keys").json["items"]) == 3
+    for bad in ("eA==", "MjAyNi0wMS0wMVQwMDowMDowMCB4"):  # x, and a time without a zone
+        assert own.get(f"/v1/keys?cursor={bad}").status == 400
+
+
 def test_the_last_admin_key_stays(own):
     writer = own.post("/v1/keys", {"role": "writer"}).json["id"]
     [admin] = [item["id"] for item in own.get("/v1/keys").json["items"] if item["role"] == "admin"]
