@@ -78,7 +78,7 @@ def check_types(body: Any, declared: Any) -> None:
         msgspec.convert(body, declared)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at ")
-        raise ValidationException(extra=[{"key": place.strip("`$.") or "data", "message": message}]) from error
+        raise ValidationException(extra=[{"key": place.strip("`$.") or "data", "message": message, "source": "body"}]) from error
 
 
 def check_kind(content_type: str | None, taken: Collection[str], wanted: str) -> None:

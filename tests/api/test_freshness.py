@@ -30,10 +30,10 @@ def test_a_put_and_a_delete_are_observed_with_their_source(own: RunningApi):
 
 def test_what_waits_is_told_by_lane(own: RunningApi):
     own.put("a", "one", wait=0)
-    lines = [{"doc_id": "b", "text": "two"}, {"doc_id": "c", "text": "three"}]
+    lines = [{"doc_id": f"b{number}", "text": "two"} for number in range(11)]
     own.post("/v1/documents", content="\n".join(json.dumps(line) for line in lines), headers={"Content-Type": "application/x-ndjson"})
     reply = own.get("/v1/freshness").json
-    assert reply["waiting"] == {"express": 1, "bulk": 2}
+    assert reply["waiting"] == {"express": 1, "bulk": 11}
     assert 0 <= reply["oldest_waiting_s"] < 30
 
 
