@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from errno import EAGAIN
+from itertools import islice
 from pathlib import Path
 
 from index.documents import Draft
@@ -36,13 +37,17 @@ class File:
         return Draft(self.doc_id, media_type=_media_type(self.path, content), content=content, uri=self.path.absolute().as_uri())
 
 
-def files_under(paths: Sequence[Path], prefix: str = "") -> list[File]:
+def files_under(paths: Sequence[Path], prefix: str = "", most: int | None = None) -> list[File]:
     """Each file given or found in a folder given, hidden ones left out; the id is its path in that folder, or its name.
 
     A folder that can't be looked into is among them, so that reading it says why. Links to folders are not followed.
-    Raises `BadRequest` when a path does not exist, when there is no file, or when two files would share an id.
+    Raises `BadRequest` when a path does not exist, when there is no file, when there are more than `most`, or when two files would
+    share an id.
     """
-    files = [File(prefix + doc_id, file) for path in paths for doc_id, file in _listing(path)]
+    found = (File(prefix + doc_id, file) for path in paths for doc_id, file in _listing(path))
+    files = list(islice(found, None if most is None else most + 1))
+    if most is not None and len(files) > most:
+        raise BadRequest(f"there are more than {most} files in {', '.join(map(str, paths))}: name folders that hold fewer")
     if not files:
         raise BadRequest(f"there is no file in {', '.join(map(str, paths))} (hidden ones are left out)")
     known: dict[str, Path] = {}

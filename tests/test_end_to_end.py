@@ -1,5 +1,7 @@
 """The real thing, once from its start to its end: every process, the real model, Prefect with its server."""
 
+import os
+import signal
 from pathlib import Path
 
 import httpx
@@ -21,6 +23,7 @@ def test_a_day_in_the_life_of_the_platform(tmp_path):
         documents_are_searchable_when_they_have_been_waited_for(platform)
         asked = an_evaluation_is_started(platform)
         questions_are_answered_with_quotes(platform)
+        a_single_worker_outlives_being_told_to_reload(platform)
         what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform)
         the_pages_for_people_are_there(platform)
         prefect_is_for_this_machine_and_its_own_pages(platform)
@@ -65,6 +68,13 @@ def questions_are_answered_with_quotes(platform: RunningPlatform) -> None:
     assert (answer["citations"][0]["doc_id"], answer["citations"][0]["quote"]) == ("falun", MINE)
     unknown = platform.call("POST", "/v1/answers", {"question": "How do I cook rice?"}).json
     assert (unknown["grounded"], unknown["citations"]) == (False, [])
+
+
+def a_single_worker_outlives_being_told_to_reload(platform: RunningPlatform) -> None:
+    """Its end would be seconds of refused connections."""
+    os.kill(int((platform.home / "run" / "api.pid").read_text()), signal.SIGHUP)
+    platform.until(lambda: "SIGHUP changes nothing" in (platform.home / "logs" / "api.log").read_text())
+    assert platform.call("GET", "/health/live").status == 200
 
 
 def what_is_live_can_be_moved_and_what_is_deleted_is_gone(platform: RunningPlatform) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from api.files import File, files_under
 from index.documents import Draft
-from index.errors import Rejected
+from index.errors import BadRequest, Rejected
 from tests.privileges import without_privileges
 
 
@@ -44,3 +44,11 @@ def test_a_file_that_has_no_end_is_too_large(tmp_path):
     (tmp_path / "zeros").symlink_to("/dev/zero")
     with pytest.raises(Rejected, match=r"^too_large: at most 33554432 bytes are taken$"):
         File("zeros", tmp_path / "zeros").draft()
+
+
+def test_more_files_than_may_be_are_not_listed_to_the_end(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("x")
+    assert len(files_under([tmp_path], most=3)) == 3
+    with pytest.raises(BadRequest, match="there are more than 2 files in"):
+        files_under([tmp_path], most=2)
