@@ -18,6 +18,7 @@ from api.asked import AnswerReply, Asked, answer_reply, asked
 from api.auth import requires
 from api.keys import Key
 from api.platform import Platform
+from api.presence import while_there
 from api.requests import AnswerReplayRequest, AnswerRequest
 from api.search import MAX_BODY
 from index.answers import AnswerRecord
@@ -110,7 +111,9 @@ async def ask(
 ) -> Response[AnswerReply]:
     """Answers from the sources, whole or as a stream of events."""
     found = await asked(platform, request.auth, _question(data, request.auth))
-    return cast(Response[AnswerReply], answer_events(found)) if data.stream else Response(await _whole(found))
+    if data.stream:
+        return cast(Response[AnswerReply], answer_events(found))
+    return Response(await while_there(request.receive, _whole(found)))
 
 
 async def answered(platform: Platform, key: Key, data: AnswerRequest) -> AnswerReply:

@@ -58,8 +58,9 @@ def cors(origins: Sequence[str]) -> CORSConfig | None:
     """Which pages of other origins a browser lets use the API; raises `Misconfigured` for `*`, which would be all of them."""
     if any("*" in origin for origin in origins):
         raise Misconfigured("cors_origins in the file of GROUNDWORK_SERVING: name each origin, such as https://app.example")
-    allowed = ["Authorization", "Content-Type"]
-    return CORSConfig(allow_origins=list(origins), allow_headers=allowed, max_age=600) if origins else None
+    sent = ["Authorization", "Content-Type", "Request-Timeout", "X-Request-Id"]
+    read = ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]
+    return CORSConfig(allow_origins=list(origins), allow_headers=sent, expose_headers=read, max_age=600) if origins else None
 
 
 def edge(app: ASGIApp, bounds: Bounds | None = None) -> ASGIApp:

@@ -33,6 +33,7 @@ from api.openai_contracts import (
 )
 from api.openai_messages import question_of, refuse_what_is_not_done
 from api.platform import Platform
+from api.presence import while_there
 from api.problems import problem_of
 from api.search import MAX_BODY
 from index.errors import NotFound
@@ -69,8 +70,7 @@ async def chat_completions(
     if data.stream:
         counts = bool(data.stream_options and data.stream_options.include_usage)
         return cast(Response[CompletionReply], _streamed(found, with_usage=counts))
-    made = await found.answer()
-    return Response(_completion(found, made, (await found.kept(made)).id))
+    return Response(await while_there(request.receive, _whole(found)))
 
 
 @get(
@@ -101,6 +101,11 @@ async def get_model(identifier: FromPath[str]) -> ModelReply:
 def _known(model: str) -> None:
     if model != MODEL:
         raise NotFound(f"{NO_MODEL} {model[:80]!r}; the one there is is called {MODEL!r}")
+
+
+async def _whole(found: Asked) -> CompletionReply:
+    made = await found.answer()
+    return _completion(found, made, (await found.kept(made)).id)
 
 
 def _completion(found: Asked, made: Answer, identifier: str) -> CompletionReply:

@@ -101,7 +101,8 @@ def moved(terminal: Terminal, reply: Json) -> None:
     was = reply.get("was")
     terminal.line(f"Live is release {reply['live']}" + (f"; it was {was}." if was is not None else "."))
     if reply.get("held"):
-        terminal.line(f"The newest revision of {counted(reply['held'], 'document')} is not served; `groundwork resume` serves it.")
+        then = "`groundwork resume` serves it" if reply.get("pinned") else "it is being indexed"
+        terminal.line(f"The newest revision of {counted(reply['held'], 'document')} is not served; {then}.")
 
 
 def audit(terminal: Terminal, reply: Json) -> None:

@@ -21,7 +21,11 @@ LONGEST_RESERVE_S = 2.0
 
 
 class GeneratorFailed(GroundworkError):
-    """The generator can't be reached, or what it wrote is not borne out by the sources."""
+    """The generator can't be reached, or what it wrote is not borne out by the sources; `usage` is what that took, if it is known."""
+
+    def __init__(self, reason: str, usage: "Usage | None" = None) -> None:
+        super().__init__(reason)
+        self.usage = usage
 
 
 class CutOff(Unavailable):
@@ -138,6 +142,7 @@ async def tell(
     *preferred, last = generators
     telling = _Telling(say)
     degraded = list(found.degraded)
+    spent: Usage | None = None
     for generator in preferred:
         try:
             async with asyncio.timeout(max(0.0, seconds - min(LONGEST_RESERVE_S, RESERVE * seconds))):
@@ -148,7 +153,9 @@ async def tell(
             if telling.began:
                 raise CutOff(f"{generator.name}: {reason}, in the middle of an answer: what came of it is not whole") from failure
             degraded.append(f"{generator.name}: {reason}; answered with {last.name} instead")
-    return await telling.done(last, await last.write(question, sources, telling.say), degraded, found)
+            spent = spent or getattr(failure, "usage", None)
+    draft = await last.write(question, sources, telling.say)
+    return await telling.done(last, replace(draft, usage=draft.usage or spent), degraded, found)
 
 
 def cite(n: int, chunk: Chunk, start: int, end: int) -> Citation:

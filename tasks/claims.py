@@ -11,10 +11,14 @@ from index.chunks import Chunk
 from tasks.answer import Citation, cite
 from tasks.context import Source
 from tasks.extract import sentences
-from tasks.guards import urls
+from tasks.guards import addresses, hosts
 
 # A claim is borne out when its names and numbers and this share of its content words stand in the evidence.
 MIN_SUPPORT = 0.6
+# The share of them that stands in the sentences that are quoted.
+MIN_QUOTED = 0.3
+# A quote of fewer words shows nobody anything.
+SHORTEST_QUOTE = 3
 SAME_WORD = 80
 # Nobody writes such words: keys, encoded text. They must stand in the evidence.
 LONGEST_WORD = 24
@@ -120,11 +124,35 @@ def _borne_out(text: str, mark: Mark, given: Sequence[Source], n: int) -> Citati
 def _in_chunk(text: str, quote: str | None, chunk: Chunk, n: int) -> Citation | None:
     if quote and quote.strip():
         found = re.search(r"\s+".join(re.escape(word) for word in quote.split()), chunk.text)
-        return cite(n, chunk, *found.span()) if found and support(text, chunk.text) >= MIN_SUPPORT else None
+        return _quoted(text, chunk, found.span(), n) if found and support(text, chunk.text) >= MIN_SUPPORT else None
     best = max(sentences(chunk), key=lambda sentence: support(text, sentence.text), default=None)
     if best is None or support(text, best.text) < MIN_SUPPORT:
         return None
     return cite(n, chunk, best.start, best.end)
+
+
+def _quoted(text: str, chunk: Chunk, quoted: tuple[int, int], n: int) -> Citation | None:
+    """The citation of a quote that a model named, where the sentences around it bear the claim out; of a word or two, the sentences."""
+    start, end = quoted
+    around = [sentence for sentence in sentences(chunk) if sentence.start < end and start < sentence.end]
+    first, last = min([start, *(each.start for each in around)]), max([end, *(each.end for each in around)])
+    if not _rests_on(text, chunk.text[start:end], chunk.text[first:last]):
+        return None
+    return cite(n, chunk, start, end) if len(_WORD.findall(chunk.text[start:end])) >= SHORTEST_QUOTE else cite(n, chunk, first, last)
+
+
+def _rests_on(claim: str, quote: str, said: str) -> bool:
+    """Whether a claim can rest on a quote, and on what is said around it.
+
+    Names may stand elsewhere in the passage, as what a pronoun means; numbers, a denial and some of the words must stand here.
+    """
+    if (_NEGATION.search(claim) and not _NEGATION.search(said)) or (_NEGATION.search(quote) and not _NEGATION.search(claim)):
+        return False
+    words, there = ({word.lower() for word in _WORD.findall(each)} for each in (claim, said))
+    numbers = {word for word in words if any(c.isdigit() for c in word)}
+    content = {word for word in words if len(word) > 3 or word in numbers}
+    found = [word for word in content if process.extractOne(word, there, scorer=fuzz.ratio, score_cutoff=SAME_WORD)]
+    return numbers <= there and len(found) >= MIN_QUOTED * len(content)
 
 
 def support(claim: str, passage: str) -> float:
@@ -147,7 +175,7 @@ def support(claim: str, passage: str) -> float:
 def stands(text: str, passage: str) -> bool:
     """Whether each address and each word that nobody writes of a text stands in the passage too."""
     odd = (bare for word in text.split() if len(bare := word.strip(_EDGES)) > LONGEST_WORD)
-    return all(part in passage for part in (*urls(text), *odd))
+    return addresses(text) <= addresses(passage) | hosts(passage) and all(word in passage for word in odd)
 
 
 def _is_exact(word: str, *, first: bool) -> bool:

@@ -81,7 +81,7 @@ class Checking:
             return Draft("".join(self._parts), tuple(self._citations), True, sent, usage, remarks)  # noqa: FBT003
         if self._refused:
             return Draft("", (), grounded=False, prompt=sent, usage=usage)
-        raise GeneratorFailed("nothing that the model wrote is borne out by the sources")
+        raise GeneratorFailed("nothing that the model wrote is borne out by the sources", usage)
 
     async def _check(self, claims: Sequence[Claim]) -> None:
         # In a thread: a long claim takes milliseconds, and others wait for the loop.

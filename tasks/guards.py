@@ -12,6 +12,8 @@ _HTML = re.compile(r"</?[a-zA-Z!][^<>]*>?")
 # What looks like a mark of evidence: only marks that were checked may stand in an answer.
 _MARKLIKE = re.compile(r"(?<!\w)[\[［【〔]\s*\^?\s*(?:source\s*)?\d+[^\]］】〕]{0,800}[\]］】〕]", re.IGNORECASE)
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\b(?:data|javascript|mailto):)[^\s<>\"'`]+", re.IGNORECASE)
+# A host by its name, or a mailbox; names of files look the same, and mean nothing else than themselves either.
+_HOST = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<![\w.@/-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w@-])", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 RUN = 5
 SHORTEST_SECRET = 6
@@ -28,6 +30,16 @@ def plain(text: str) -> str:
 def urls(text: str) -> list[str]:
     """The addresses in a text, without what ends a sentence."""
     return [found.rstrip(".,;:!?)]}") for found in _URL.findall(text)]
+
+
+def addresses(text: str) -> set[str]:
+    """The addresses, hosts, mailboxes and files that a text names, in lower case."""
+    return {found.lower() for found in (*urls(text), *_HOST.findall(_URL.sub(" ", text)))}
+
+
+def hosts(text: str) -> set[str]:
+    """The hosts of the addresses in a text, in lower case."""
+    return {re.split(r"[/?#]", found.partition("://")[2])[0].lower() for found in urls(text)}
 
 
 class Secrets:

@@ -189,6 +189,34 @@ def test_a_silent_model_is_left_too(told, chat):
     assert chat.left_at - gone < 1
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/answers", {"question": ASKED["question"]}),
+        ("/v1/chat/completions", {"model": "groundwork", "messages": [{"role": "user", "content": ASKED["question"]}]}),
+    ],
+)
+def test_who_goes_away_before_a_whole_answer_stops_the_language_model_too(told, chat, path, asked):
+    chat.left.clear()
+    before = len(chat.asked)
+    chat.script = lambda _: (step for _ in range(200) for step in (b": nothing yet\n\n", 0.02))
+    body = json.dumps(asked).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {told.admin}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", told.port), timeout=10) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        RunningApi.until(lambda: len(chat.asked) > before)
+    gone = monotonic()
+    assert chat.left.wait(3), "the model still writes"
+    assert chat.left_at is not None
+    assert chat.left_at - gone < 1
+
+
+def test_what_a_model_used_up_is_told_though_nothing_of_it_is_borne_out(told, chat):
+    chat.script = says("Beer is made of moonlight.", usage=(123, 45))
+    reply = told.post("/v1/answers", ASKED | {"stream": False}).json
+    assert (reply["generator"], reply["usage"]) == ("extractive", {"prompt_tokens": 123, "completion_tokens": 45})
+
+
 def test_comments_keep_a_quiet_stream_alive():
     async def slow(send: Send) -> None:
         await asyncio.sleep(0.05)

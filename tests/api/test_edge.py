@@ -215,7 +215,11 @@ def test_the_page_of_openapi_may_load_from_here_only(api):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:4200"])
 def test_no_other_site_is_let_in_by_default(api, origin):
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,request-timeout,x-request-id",
+    }
     for reply in (api.call("OPTIONS", "/v1/search", key=None, headers=asked), api.call("GET", "/v1/releases", headers={"Origin": origin})):
         assert not [name for name in reply.headers if name.lower().startswith("access-control-")]
 
@@ -300,11 +304,16 @@ def test_pages_of_the_origins_that_are_named_are_let_in_and_no_others(tmp_path):
     (tmp_path / "serving.toml").write_text('cors_origins = ["https://app.example"]')
     with RunningApi(tmp_path, serving=tmp_path / "serving.toml") as api:
         for origin, allowed in (("https://app.example", "https://app.example"), ("https://evil.example", None)):
-            asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+            asked = {
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization,request-timeout,x-request-id",
+            }
             assert api.call("OPTIONS", "/v1/search", key=None, headers=asked).headers.get("access-control-allow-origin") == allowed
             reply = api.call("GET", "/v1/releases", headers={"Origin": origin})
             assert reply.headers.get("access-control-allow-origin") == allowed
             assert "access-control-allow-credentials" not in reply.headers
+            assert allowed is None or "retry-after" in reply.headers["access-control-expose-headers"].lower()
 
 
 def test_all_origins_at_once_can_not_be_named():

@@ -18,6 +18,8 @@ from api.serve import config
 from api.worker_server import RETIRES_WITHIN_S
 from index.settings import Settings
 
+# Of each of those who ask at once: enough of them ask all the time, and workers get some of the cores, too.
+PAUSE_S = 0.005
 WORKER = Path(__file__).with_name("tiny_worker.py")
 ROOT = WORKER.parents[2]
 MASTER = """
@@ -85,6 +87,7 @@ def asks(url, stop, said, keeps):
             client = httpx.Client(trust_env=False)
         try:
             said[client.get(url).status_code] += 1
+            sleep(PAUSE_S)
         except httpx.HTTPError as error:
             said[repr(error)] += 1
     client.close()
@@ -174,6 +177,7 @@ def test_no_count_falls_when_workers_are_replaced_or_killed_and_files_stay_few(c
         while not stop.is_set():
             try:
                 seen.append(counted(counting.url).get("tiny_requests_total", 0.0))
+                sleep(PAUSE_S)
             except httpx.TransportError:  # the one that was killed was asked
                 continue
 

@@ -234,7 +234,7 @@ def roll_back_during(db: DBConnection, publishes: int) -> None:
 
 
 def test_a_rollback_that_races_many_publishes_is_never_undone(db: DBConnection):
-    roll_back_during(db, publishes=120)
+    roll_back_during(db, publishes=60)
 
 
 @pytest.mark.slow
