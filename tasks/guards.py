@@ -13,7 +13,10 @@ _HTML = re.compile(r"</?[a-zA-Z!][^<>]*>?")
 _MARKLIKE = re.compile(r"(?<!\w)[\[［【〔]\s*\^?\s*(?:source\s*)?\d+[^\]］】〕]{0,800}[\]］】〕]", re.IGNORECASE)
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\b(?:data|javascript|mailto):)[^\s<>\"'`]+", re.IGNORECASE)
 # A host by its name, or a mailbox; names of files look the same, and mean nothing else than themselves either.
-_HOST = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<![\w.@/-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w@-])", re.IGNORECASE)
+_HOST = re.compile(r"(?:[\w.+-]+@)?(?:[\w-]+\.)+[a-z]{2,}", re.IGNORECASE)
+# What may be one, found first: so a text of letters without an end takes no longer than another. No mailbox is longer (RFC 5321).
+_HOSTLIKE = re.compile(r"[\w.+@-]+")
+LONGEST_HOST = 320
 _WORD = re.compile(r"\w+")
 RUN = 5
 SHORTEST_SECRET = 6
@@ -34,7 +37,9 @@ def urls(text: str) -> list[str]:
 
 def addresses(text: str) -> set[str]:
     """The addresses, hosts, mailboxes and files that a text names, in lower case."""
-    return {found.lower() for found in (*urls(text), *_HOST.findall(_URL.sub(" ", text)))}
+    parts = (found.strip(".+-") for found in _HOSTLIKE.findall(_URL.sub(" ", text)))
+    named = (part for part in parts if len(part) <= LONGEST_HOST and _HOST.fullmatch(part))
+    return {found.lower() for found in (*urls(text), *named)}
 
 
 def hosts(text: str) -> set[str]:

@@ -1,14 +1,11 @@
 """Files as documents."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from api.files import File, files_under
 from index.documents import Draft
 from index.errors import BadRequest, Rejected
-from tests.privileges import without_privileges
+from tests.privileges import locked_folder, without_privileges
 
 
 def test_a_file_is_a_document_with_its_place_as_uri_and_its_kind_by_suffix_or_content(tmp_path):
@@ -23,21 +20,12 @@ def test_a_file_is_a_document_with_its_place_as_uri_and_its_kind_by_suffix_or_co
 
 
 def test_what_can_not_be_read_is_among_the_files_and_says_so_when_it_is_read():
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "locked").mkdir()
-        (folder / "locked" / "a.md").write_text("x")
-        (folder / "locked").chmod(0o000)
-        (folder / "b.md").write_text("x")
-        (folder / "b.md").chmod(0o000)
-        with without_privileges():
-            found = files_under([folder])
-            assert [file.doc_id for file in found] == ["b.md", "locked"]
-            for file in found:
-                with pytest.raises(Rejected, match=r"^unreadable: Permission denied$"):
-                    file.draft()
-        (folder / "locked").chmod(0o755)
+    with locked_folder() as folder, without_privileges():
+        found = files_under([folder])
+        assert [file.doc_id for file in found] == ["b.md", "locked"]
+        for file in found:
+            with pytest.raises(Rejected, match=r"^unreadable: Permission denied$"):
+                file.draft()
 
 
 def test_a_file_that_has_no_end_is_too_large(tmp_path):

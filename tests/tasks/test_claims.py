@@ -8,6 +8,7 @@ from index.chunks import Chunk
 from tasks.chat import MOST_CHARACTERS
 from tasks.claims import MOST_MARKS, Claim, Claims, evidence
 from tasks.context import Source
+from tasks.guards import addresses
 
 
 def cut(written: str, at_once: int = 1) -> list[Claim]:
@@ -80,3 +81,10 @@ def test_a_claim_rests_on_what_it_quotes(claim: str, quote: str, shown: str):
 )
 def test_a_claim_that_says_more_or_else_than_its_quote_is_not_borne_out(claim: str, quote: str):
     assert borne_out(claim, quote) is None
+
+
+@pytest.mark.parametrize("again", ["a", "a.", "a-", "1.", "a@a.", "http://a."])
+def test_addresses_are_looked_for_in_a_long_text_without_an_end(again: str):
+    began = process_time()
+    addresses((again * 50_000)[:50_000])
+    assert process_time() - began < 0.5

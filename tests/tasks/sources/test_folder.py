@@ -1,7 +1,6 @@
 """Folders as sources."""
 
 import os
-import tempfile
 from pathlib import Path
 from time import perf_counter
 
@@ -12,7 +11,7 @@ from tasks.parse import MAX_BYTES
 from tasks.sources.folder import FolderSource
 from tasks.sources.patterns import Patterns
 from tasks.sources.port import Gap, Listed, Skipped
-from tests.privileges import without_privileges
+from tests.privileges import locked_folder, without_privileges
 
 
 @pytest.fixture
@@ -108,21 +107,13 @@ def test_a_missing_folder_is_an_error_and_not_an_empty_source(tmp_path: Path):
 
 
 def test_a_folder_that_can_not_be_read_is_a_gap_and_a_file_is_skipped():
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "locked").mkdir()
-        (folder / "locked" / "a.md").write_text("x")
-        (folder / "locked").chmod(0o000)
-        (folder / "b.md").write_text("x")
-        (folder / "b.md").chmod(0o000)
+    with locked_folder() as folder:
         source = FolderSource("notes", folder)
         with without_privileges():
             seen = list(source.listing())
             assert [item for item in seen if isinstance(item, Gap)] == [Gap("locked", "the folder can't be read: Permission denied")]
             listed = [item for item in seen if isinstance(item, Listed)]
             assert list(source.read(listed)) == [Skipped("notes:b.md", "unreadable: Permission denied")]
-        (folder / "locked").chmod(0o755)
 
 
 def test_a_folder_that_vanishes_while_it_is_listed_is_a_gap(folder: Path):
