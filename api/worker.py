@@ -1,8 +1,8 @@
-"""One of several API processes: `python -m api.worker SOCKET READY LIFE NUMBER [--when-ready]`, started by `api.workers`.
+"""One of the API's processes that answer: `python -m api.worker SOCKET READY LIFE NUMBER [--when-ready]`, started by `api.workers`.
 
 The first three are descriptors that it inherits: the socket that all workers accept connections from; a pipe that it writes a byte to
-once it accepts them; and one that ends when the process that started it does. No other worker has its number at that time: see
-`api.counts`.
+once it accepts them; and one that ends when the process that started it does. No other worker has its number at that time: where there
+are several, they count together under it, see `api.counts`.
 """
 
 import socket
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from api import counts
 from api.worker_server import WhenReady, Worker
+from api.workers import MISCONFIGURED
 from index import logs, telemetry
 from index.errors import GroundworkError, Misconfigured
 from index.reader import Opened
@@ -35,18 +36,19 @@ def can_search(platform: "Platform") -> bool:
 def main(listening: int, ready: int, life: int, number: int, *, when_ready: bool) -> None:
     """Serves until SIGTERM, until it has retired, or until nobody watches over it."""
     settings = Settings()
-    counts.share(settings.counts, number)
+    if settings.counts.is_dir():  # as the process that started it has made it for several
+        counts.share(settings.counts, number)
     # Not before: what these import counts.
     from api.app import create_app, served
-    from api.serve import config, opened
+    from api.server import config, opened
 
     logs.set_up(settings.log_format)
     send_last_spans = telemetry.start("api", settings)
     platform, keys, runs = opened(settings)
     app = served(create_app(platform, keys, runs))
     if when_ready:
-        app = WhenReady(app, lambda: can_search(platform))
-    worker = Worker(config(app, settings), platform.serving.answer_seconds, ready, life)
+        app = WhenReady(app, lambda: can_search(platform), life)
+    worker = Worker(config(app), platform.serving.answer_seconds, ready, life)
     with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and passes it on
         worker.run([socket.socket(fileno=listening)])
     send_last_spans()
@@ -56,4 +58,5 @@ if __name__ == "__main__":
     try:
         main(*map(int, sys.argv[1:5]), when_ready="--when-ready" in sys.argv)
     except Misconfigured as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(MISCONFIGURED)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -63,8 +64,8 @@ class Worker(uvicorn.Server):
 class WhenReady:
     """ASGI: begins to serve only when a search works, so that a worker that takes another one's place fails no request."""
 
-    def __init__(self, app: ASGIApp, is_ready: Callable[[], bool]) -> None:
-        self._app, self._is_ready = app, is_ready
+    def __init__(self, app: ASGIApp, is_ready: Callable[[], bool], life: int) -> None:
+        self._app, self._is_ready, self._life = app, is_ready, life
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -75,7 +76,7 @@ class WhenReady:
 
         async def send_when_ready(message: Any) -> None:
             if message["type"] == "lifespan.startup.complete" and not await self._becomes_ready():
-                message = {"type": "lifespan.startup.failed", "message": f"it was not ready within {READY_WITHIN_S:.0f} s"}
+                message = {"type": "lifespan.startup.failed", "message": "no search worked in time, or nobody watches over it any more"}
             await send(message)
 
         await self._app(scope, receive, send_when_ready)
@@ -83,7 +84,12 @@ class WhenReady:
     async def _becomes_ready(self) -> bool:
         began = monotonic()
         while not await asyncio.to_thread(self._is_ready):
-            if monotonic() - began > READY_WITHIN_S:
+            if monotonic() - began > READY_WITHIN_S or _has_ended(self._life):
                 return False
             await asyncio.sleep(LOOK_S)
         return True
+
+
+def _has_ended(pipe: int) -> bool:
+    readable, _, _ = select.select([pipe], [], [], 0)
+    return bool(readable)

@@ -1,4 +1,4 @@
-"""Several API processes on one port: started, replaced one after the other without a failed request, and stopped together."""
+"""The API's processes on one port: started, replaced one after the other without a failed request, and stopped together."""
 
 import asyncio
 import logging
@@ -15,6 +15,8 @@ STOP_WITHIN_S = 5.0
 # One that ends sooner has not come up; so many of those in a row are no accident.
 SHORT_LIFE_S = 10.0
 SHORT_LIVES = 3
+# What a worker ends with that no other try would help.
+MISCONFIGURED = os.EX_CONFIG
 _log = logging.getLogger("groundwork.api")
 
 
@@ -59,24 +61,31 @@ class Workers:
     async def _replace_all(self) -> None:
         for place in range(self._count):
             fresh, ready = await self._start("--when-ready")
-            if not await _says_so(ready, fresh):
+            came_up = False
+            try:
+                came_up = await _says_so(ready, fresh)
+            finally:
+                if not came_up:  # nobody has asked it anything
+                    fresh.kill()
+            if not came_up:
                 _log.error("the new worker %d did not get ready: the old ones stay", fresh.pid)
-                await self._end([fresh])
                 return
             old, self._places[place] = self._places[place], fresh
             with suppress(ProcessLookupError):
                 old.send_signal(signal.SIGHUP)
             _log.info("worker %d takes the place of %d", fresh.pid, old.pid)
             await old.wait()
-        _log.info("all %d workers are new", self._count)
+        _log.info("all workers are new: %d", self._count)
 
     async def _keep(self, place: int) -> None:
-        short = 0
+        short, first = 0, self._places[place]
         while short < SHORT_LIVES:
             process, began = self._places[place], monotonic()
             code = await process.wait()
             if self._places[place] is not process:
                 continue  # it has been replaced
+            if process is first and code == MISCONFIGURED:
+                break  # it has said why, and the next would say the same
             short = short + 1 if monotonic() - began < SHORT_LIFE_S else 0
             _log.error("worker %d ended with %d", process.pid, code)
             self._places[place] = (await self._start())[0]

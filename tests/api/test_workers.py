@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from api.app import served
-from api.serve import config
+from api.server import config
 from api.worker_server import RETIRES_WITHIN_S
-from index.settings import Settings
+from api.workers import MISCONFIGURED
 
 # Of each of those who ask at once: enough of them ask all the time, and workers get some of the cores, too.
 PAUSE_S = 0.005
@@ -31,7 +31,7 @@ from api.workers import Workers
 listening = socket.socket()
 listening.bind(("127.0.0.1", int(sys.argv[1])))
 ended = partial(counts.forget_gauges, Path(os.environ.get("COUNTS", "")))
-sys.exit(asyncio.run(Workers(listening, 2, sys.argv[2:], ended).run()))
+sys.exit(asyncio.run(Workers(listening, int(sys.argv[2]), sys.argv[3:], ended).run()))
 """
 
 
@@ -53,16 +53,16 @@ def is_up(url: str) -> bool:
         return False
 
 
-class Two:
-    """Two tiny workers and the process that watches over them."""
+class Watched:
+    """Tiny workers and the process that watches over them."""
 
-    def __init__(self, command: list[str], **more: str) -> None:
+    def __init__(self, command: list[str], number: int = 2, **more: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         environment = os.environ | {"PYTHONPATH": str(ROOT)} | more
-        self.master = subprocess.Popen([sys.executable, "-c", MASTER, str(port), *command], cwd=ROOT, env=environment)
+        self.master = subprocess.Popen([sys.executable, "-c", MASTER, str(port), str(number), *command], cwd=ROOT, env=environment)
 
     @property
     def workers(self) -> set[int]:
@@ -70,13 +70,26 @@ class Two:
 
 
 @pytest.fixture
-def two():
-    running = Two([sys.executable, str(WORKER)])
-    until(lambda: is_up(running.url))
-    until(lambda: len(running.workers) == 2)
-    yield running
-    running.master.kill()
-    running.master.wait()
+def started():
+    """Starts so many."""
+    masters = []
+
+    def start(number: int, **more: str) -> Watched:
+        running = Watched([sys.executable, str(WORKER)], number, **more)
+        masters.append(running.master)
+        until(lambda: is_up(running.url))
+        until(lambda: len(running.workers) == number)
+        return running
+
+    yield start
+    for master in masters:
+        master.kill()
+        master.wait()
+
+
+@pytest.fixture
+def two(started):
+    return started(2)
 
 
 def asks(url, stop, said, keeps):
@@ -93,14 +106,16 @@ def asks(url, stop, said, keeps):
     client.close()
 
 
-def test_workers_are_replaced_under_load_without_a_failed_request(two):
+@pytest.mark.parametrize("number", [1, 2])
+def test_workers_are_replaced_under_load_without_a_failed_request(started, number):
+    running = started(number)
     stop, said = Event(), Counter()
-    threads = [Thread(target=asks, args=(two.url, stop, said, number % 2)) for number in range(6)]
+    threads = [Thread(target=asks, args=(running.url, stop, said, number % 2)) for number in range(6)]
     for thread in threads:
         thread.start()
-    before = two.workers
-    two.master.send_signal(signal.SIGHUP)
-    until(lambda: len(two.workers) == 2 and not two.workers & before)
+    before = running.workers
+    running.master.send_signal(signal.SIGHUP)
+    until(lambda: len(running.workers) == number and not running.workers & before)
     stop.set()
     for thread in threads:
         thread.join()
@@ -128,14 +143,31 @@ def test_workers_end_with_the_process_that_watches_over_them(two):
     until(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_that_is_not_ready_yet_ends_with_the_process_that_watches_over_it(started, sent):
+    running = started(1, NEVER_READY="1")
+    running.master.send_signal(signal.SIGHUP)
+    until(lambda: len(running.workers) == 2)
+    workers = running.workers
+    running.master.send_signal(sent)
+    until(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
+
+
 def test_workers_that_never_come_up_are_given_up():
-    running = Two([sys.executable, "-c", "raise SystemExit(3)"])
+    running = Watched([sys.executable, "-c", "raise SystemExit(3)"])
     assert running.master.wait(30) == 1
+
+
+def test_a_worker_that_says_that_it_is_misconfigured_is_not_tried_again(tmp_path):
+    program = f"import pathlib, sys; pathlib.Path({str(tmp_path)!r}, sys.argv[4]).touch(); raise SystemExit({MISCONFIGURED})"
+    running = Watched([sys.executable, "-c", program], 1)
+    assert running.master.wait(30) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
 @pytest.fixture
 def counting(tmp_path):
-    running = Two([sys.executable, str(WORKER)], COUNTS=str(tmp_path))
+    running = Watched([sys.executable, str(WORKER)], COUNTS=str(tmp_path))
     try:
         until(lambda: is_up(running.url))
         until(lambda: len(running.workers) == 2)
@@ -150,7 +182,7 @@ def counted(url: str) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
 
 
-def all_told(counting: Two, at_least: int) -> float:
+def all_told(counting: Watched, at_least: int) -> float:
     """Both workers have answered, and each tells the same of all; the requests so far."""
     before = counted(counting.url).get("tiny_requests_total", 0.0)
     answered: Counter = Counter()
@@ -219,4 +251,4 @@ def test_what_a_killed_worker_had_in_hand_is_told_no_more(counting):
 def test_a_connection_that_nobody_uses_is_kept_longer_than_clients_keep_it_and_shorter_than_a_worker_waits():
     clients_s = httpx.Limits().keepalive_expiry
     assert clients_s
-    assert clients_s < config(served, Settings()).timeout_keep_alive < RETIRES_WITHIN_S
+    assert clients_s < config(served).timeout_keep_alive < RETIRES_WITHIN_S

@@ -1,6 +1,7 @@
 """A worker with an app of a few lines: `python tiny_worker.py SOCKET READY LIFE NUMBER [--when-ready]`. It says its process id.
 
-With a folder for counts in COUNTS, it counts its requests there, and tells at `/metrics` what all have counted.
+With NEVER_READY it never takes the place of another. With a folder for counts in COUNTS, it counts its requests there, and tells at
+`/metrics` what all have counted.
 """
 
 import asyncio
@@ -53,6 +54,6 @@ if __name__ == "__main__":
         counts.share(Path(folder), number)
         gauge = Gauge("tiny_in_hand", "Now.", multiprocess_mode="livesum")
         METRICS += [Counter("tiny_requests", "All."), Histogram("tiny_seconds", "Times."), gauge]
-    served = WhenReady(cast(Any, app), lambda: True) if "--when-ready" in sys.argv else app
+    served = WhenReady(cast(Any, app), lambda: "NEVER_READY" not in os.environ, life) if "--when-ready" in sys.argv else app
     config = uvicorn.Config(cast(Any, served), log_config=None, access_log=False, timeout_graceful_shutdown=2)
     Worker(config, 30, ready, life).run([socket.socket(fileno=listening)])

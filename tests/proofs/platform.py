@@ -159,6 +159,11 @@ class RunningPlatform:
         assert len(found) == 1, (part, found)
         return found[0]
 
+    def api_workers(self) -> list[int]:
+        """The processes that answer what the API is asked: those that its first has started."""
+        leader = self.leader("api")
+        return [pid for pid in self.processes("api") if parent_of(pid) == leader]
+
     @staticmethod
     def until(condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         """Waits for something that other processes bring about."""

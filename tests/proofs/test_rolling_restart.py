@@ -1,4 +1,4 @@
-"""Two workers are replaced while they are asked without a pause: no request fails."""
+"""Workers are replaced while they are asked without a pause: no request fails."""
 
 import os
 import signal
@@ -40,19 +40,20 @@ def workers_of(master: int) -> set[int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_two_workers_are_replaced_under_load_without_a_failed_request(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_are_replaced_under_load_without_a_failed_request(tmp_path, workers):
     filled(tmp_path, 300, 1)
-    with serving(tmp_path, workers=2, search_queue=200, search_seconds=60) as api:
+    with serving(tmp_path, workers=workers, search_queue=200, search_seconds=60) as api:
         stop, said = Event(), Counter()
         threads = [Thread(target=asks, args=(api, stop, said, number % 2 == 1)) for number in range(CLIENTS)]
         for thread in threads:
             thread.start()
         for _ in range(TIMES):
             before = workers_of(api.pid)
-            assert len(before) == 2
+            assert len(before) == workers
             os.kill(api.pid, signal.SIGHUP)
             deadline = monotonic() + REPLACED_WITHIN_S
-            while workers_of(api.pid) & before or len(workers_of(api.pid)) != 2:
+            while workers_of(api.pid) & before or len(workers_of(api.pid)) != workers:
                 assert monotonic() < deadline, (before, workers_of(api.pid))
                 sleep(0.2)
         stop.set()
