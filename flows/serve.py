@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import httpx
 from prefect import Flow, serve
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
 
@@ -55,6 +56,8 @@ def _sweeps(settings: Settings) -> list[RunnerDeployment]:
             schedule=Interval(configured.every),
             tags=["ingest", configured.source.uri.partition(":")[0]],
             description=f"Keeps the index equal to the source '{name}' ({configured.source.uri}).",
+            # Due more often than one takes, they would wait for each other in a queue that never ends.
+            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
         )
         for name, configured in sources(settings.sources, settings.sample, settings.home).items()
     ]
@@ -151,8 +154,8 @@ def _of_releases() -> list[RunnerDeployment]:
 
 
 def _deployment(what: Flow[..., Any], **facts: Any) -> RunnerDeployment:
-    """One at a time of each: a second run waits for the first."""
-    return cast(RunnerDeployment, what.to_deployment(concurrency_limit=1, **facts))
+    """One at a time of each: a second run waits for the first, unless its facts say otherwise."""
+    return cast(RunnerDeployment, what.to_deployment(**({"concurrency_limit": 1} | facts)))
 
 
 def wait_for_server(api_url: str, pause_s: float = 0.5) -> None:

@@ -79,6 +79,11 @@ def test_of_each_deployment_one_run_at_a_time_goes_on(tmp_path):
     assert {deployment.concurrency_limit for deployment in deployments(tmp_path).values()} == {1}
 
 
+def test_a_sweep_that_is_due_while_the_last_one_goes_on_is_left_out_and_everything_else_waits(tmp_path):
+    options = {name: found.concurrency_options for name, found in deployments(tmp_path).items()}
+    assert {name: chosen.collision_strategy for name, chosen in options.items() if chosen} == {"sweep/sweep-sample": "CANCEL_NEW"}
+
+
 def test_without_sample_and_sources_there_is_nothing_to_sweep(tmp_path):
     assert not [name for name in deployments(tmp_path, sample=False) if name.startswith("sweep/")]
 
