@@ -43,4 +43,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except Misconfigured as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_CONFIG)

@@ -5,6 +5,7 @@ once it accepts them; and one that ends when the process that started it does. N
 are several, they count together under it, see `api.counts`.
 """
 
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from api import counts
 from api.worker_server import WhenReady, Worker
-from api.workers import MISCONFIGURED
 from index import logs, telemetry
 from index.errors import GroundworkError, Misconfigured
 from index.reader import Opened
@@ -59,4 +59,4 @@ if __name__ == "__main__":
         main(*map(int, sys.argv[1:5]), when_ready="--when-ready" in sys.argv)
     except Misconfigured as error:
         print(error, file=sys.stderr)
-        sys.exit(MISCONFIGURED)
+        sys.exit(os.EX_CONFIG)

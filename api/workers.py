@@ -15,8 +15,6 @@ STOP_WITHIN_S = 5.0
 # One that ends sooner has not come up; so many of those in a row are no accident.
 SHORT_LIFE_S = 10.0
 SHORT_LIVES = 3
-# What a worker ends with that no other try would help.
-MISCONFIGURED = os.EX_CONFIG
 _log = logging.getLogger("groundwork.api")
 
 
@@ -35,12 +33,12 @@ class Workers:
         self._count = count
         self._places: list[asyncio.subprocess.Process] = []
         self._stop = asyncio.Event()
-        self._failed = False
+        self._code = 0
         self._replacing: asyncio.Task[None] | None = None
         self._life, self._alive = os.pipe()
 
     async def run(self) -> int:
-        """Until it is told to stop (0), or a worker can't be kept running (1)."""
+        """Until it is told to stop (0), or a worker can't be kept running (1), or begun with these settings (`os.EX_CONFIG`)."""
         loop = asyncio.get_running_loop()
         for sent in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sent, self._stop.set)
@@ -51,7 +49,7 @@ class Workers:
         for task in [*keepers, *([self._replacing] if self._replacing else [])]:
             task.cancel()
         await self._end(self._places)
-        return int(self._failed)
+        return self._code
 
     def replace(self) -> None:
         """Begins to replace all workers, one after the other, unless that is being done."""
@@ -84,12 +82,16 @@ class Workers:
             code = await process.wait()
             if self._places[place] is not process:
                 continue  # it has been replaced
-            if process is first and code == MISCONFIGURED:
-                break  # it has said why, and the next would say the same
+            if process is first and code == os.EX_CONFIG:
+                self._give_up(code)  # it has said why, and the next would say the same
+                return
             short = short + 1 if monotonic() - began < SHORT_LIFE_S else 0
             _log.error("worker %d ended with %d", process.pid, code)
             self._places[place] = (await self._start())[0]
-        self._failed = True
+        self._give_up(1)
+
+    def _give_up(self, code: int) -> None:
+        self._code = code
         self._stop.set()
 
     async def _start(self, *more: str) -> tuple[asyncio.subprocess.Process, int]:

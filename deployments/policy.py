@@ -7,10 +7,11 @@ from itertools import takewhile
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One run of a part, from its start to its death."""
+    """One run of a part, from its start to its death. `misconfigured`: it said that it can't run with these settings."""
 
     lived_s: float
     came_up: bool
+    misconfigured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class RestartPolicy:
 
     def wait_after(self, lives: Sequence[Life]) -> float | None:
         """Seconds until the next start after these lives, oldest first; None: give up."""
+        if lives[-1].misconfigured and not any(life.came_up for life in lives):
+            return None  # the next would say the same
         if _streak([self._quick(life) for life in lives]) >= self.quick_deaths:
             return None
         short = _streak([self._short(life) for life in lives])

@@ -80,7 +80,7 @@ class Screen:
     def gave_up(self, part: Part, how: str, last_lines: Sequence[str]) -> None:
         """Why everything stops."""
         self.indexed()
-        self._say(f"[bold red]{part.name} keeps dying ({how}), so everything stops.[/] The end of its log:")
+        self._say(f"[bold red]{part.name} can't be kept running ({how}), so everything stops.[/] The end of its log:")
         for line in last_lines:
             self._say(Text(f"  {line}", style="dim"))
 

@@ -137,7 +137,7 @@ class Supervisor:
             code = await process.wait()
         finally:
             await _cancel([watcher, trimmer])
-        life = Life(monotonic() - began, came_up=part in self._up)
+        life = Life(monotonic() - began, came_up=part in self._up, misconfigured=code == os.EX_CONFIG)
         del self._running[part]
         self._up.discard(part)
         _signal_group(process.pid, signal.SIGKILL)
@@ -224,4 +224,6 @@ async def _cancel(waiting: Sequence[asyncio.Future[Any]]) -> None:
 
 
 def _how(code: int) -> str:
+    if code == os.EX_CONFIG:
+        return "it is misconfigured"
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -156,7 +156,8 @@ if __name__ == "__main__":
     try:
         main()
     except Misconfigured as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
     # Prefect's client threads may still wait for a server that is gone; they must not hold up the end.
     logging.shutdown()
     os._exit(0)

@@ -1,6 +1,7 @@
 """Serves the deployments with their schedules: `python -m flows.serve`."""
 
 import logging
+import os
 import sys
 from datetime import timedelta
 from time import sleep
@@ -188,4 +189,5 @@ if __name__ == "__main__":
     try:
         main()
     except Misconfigured as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_CONFIG)

@@ -16,7 +16,6 @@ import pytest
 from api.app import served
 from api.server import config
 from api.worker_server import RETIRES_WITHIN_S
-from api.workers import MISCONFIGURED
 
 # Of each of those who ask at once: enough of them ask all the time, and workers get some of the cores, too.
 PAUSE_S = 0.005
@@ -159,9 +158,9 @@ def test_workers_that_never_come_up_are_given_up():
 
 
 def test_a_worker_that_says_that_it_is_misconfigured_is_not_tried_again(tmp_path):
-    program = f"import pathlib, sys; pathlib.Path({str(tmp_path)!r}, sys.argv[4]).touch(); raise SystemExit({MISCONFIGURED})"
+    program = f"import pathlib, sys; pathlib.Path({str(tmp_path)!r}, sys.argv[4]).touch(); raise SystemExit({os.EX_CONFIG})"
     running = Watched([sys.executable, "-c", program], 1)
-    assert running.master.wait(30) == 1
+    assert running.master.wait(30) == os.EX_CONFIG
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 

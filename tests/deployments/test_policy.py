@@ -7,6 +7,7 @@ KILLED_SOON = Life(lived_s=8, came_up=True)
 NEVER_UP = Life(lived_s=25, came_up=False)
 UP_FOR_A_WHILE = Life(lived_s=30, came_up=True)
 LONG = Life(lived_s=3600, came_up=True)
+MISCONFIGURED = Life(lived_s=1, came_up=False, misconfigured=True)
 WAITED_IN_VAIN = Life(lived_s=120, came_up=False)
 
 
@@ -40,3 +41,11 @@ def test_a_part_that_waits_long_for_another_is_not_dying_quickly():
 
 def test_deaths_after_coming_up_for_a_while_are_never_the_end():
     assert RestartPolicy().wait_after([CRASH, CRASH, UP_FOR_A_WHILE]) == 2.0
+
+
+def test_a_part_that_was_never_up_and_says_that_it_is_misconfigured_is_not_tried_again():
+    assert RestartPolicy().wait_after([MISCONFIGURED]) is None
+
+
+def test_settings_that_are_changed_for_the_worse_while_it_runs_are_tried_again():
+    assert RestartPolicy().wait_after([LONG, MISCONFIGURED]) == 0.5

@@ -65,7 +65,7 @@ def test_a_document_that_is_cited_twice_is_listed_once(screen, page):
 
 def test_the_end_of_the_log_is_shown_when_a_part_keeps_dying(screen, page):
     screen.gave_up(API, "ended with exit code 1", ["Traceback", "ValueError: [bad] value"])
-    assert "api keeps dying (ended with exit code 1)" in page()
+    assert "api can't be kept running (ended with exit code 1)" in page()
     assert "ValueError: [bad] value" in page()
 
 

@@ -134,6 +134,12 @@ def test_a_part_killed_twice_in_a_row_still_comes_back(start):
     assert run.play(scene)
 
 
+def test_a_part_that_is_misconfigured_stops_everything_at_once_with_the_reason(start):
+    run = start(api=f"print('the reason'); raise SystemExit({os.EX_CONFIG})", ingester=SLEEP)
+    assert not run.play()
+    assert [event for event in run.record.events if event.startswith("api")] == ["api given up: it is misconfigured: the reason"]
+
+
 def test_three_quick_deaths_stop_everything_with_the_reason(start):
     run = start(api=CRASH, ingester=SLEEP)
     assert not run.play()
