@@ -13,6 +13,7 @@ from api.platform import Platform
 from api.pools import Pools
 from api.runs import Runs
 from api.stage_metrics import language_model_works
+from index.settings import Settings
 
 State = Literal["ok", "degraded", "down"]
 RANKS: tuple[State, ...] = ("ok", "degraded", "down")
@@ -79,7 +80,7 @@ def looked_at(platform: Platform, monitor: Freshness, pools: Pools, prefect: Pre
         "disk": disk(shutil.disk_usage(platform.settings.home).free),
         "pools": _pools(pools),
         "prefect": _prefect(prefect),
-        "language_model": _language_model(platform),
+        "language_model": language_model(platform.settings),
     }
 
 
@@ -133,7 +134,11 @@ def _prefect(probe: PrefectProbe) -> PartReply:
     return PartReply("degraded", "Prefect does not answer", "searching and ingesting go on; schedules wait until it is back")
 
 
-def _language_model(platform: Platform) -> PartReply:
-    if not platform.settings.llm_url or language_model_works() is not False:
+def language_model(settings: Settings) -> PartReply:
+    """Half a setting, or a model whose last answer was not taken, leaves answers to the sentences of the sources."""
+    if bool(settings.llm_url) != bool(settings.llm_model):
+        missing = "GROUNDWORK_LLM_MODEL" if settings.llm_url else "GROUNDWORK_LLM_URL"
+        return PartReply("degraded", f"{missing} is not set", "set it; answers are extractive until then")
+    if not settings.llm_url or language_model_works() is not False:
         return PartReply("ok")
     return PartReply("degraded", "the last answer was not the language model's", "see whether its endpoint answers; answers are extractive")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 class Settings(BaseSettings):
     """Everything a user can set, from `GROUNDWORK_*` variables; see the README's table."""
 
-    model_config = SettingsConfigDict(env_prefix="GROUNDWORK_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GROUNDWORK_", frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     home: Path = Path("data")
     index_uri: str | None = None
@@ -67,6 +71,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("embedder_url", "llm_url", "judge_url", "webhook_url")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+            raise PydanticCustomError("web_address", "it should be a URL that begins with http:// or https://")
+        return url
 
     @property
     def index(self) -> str:

@@ -6,10 +6,11 @@ import shutil
 import pytest
 
 from api.models import Models
-from api.parts_health import PartReply, disk, overall
+from api.parts_health import PartReply, disk, language_model, overall
 from api.platform import Platform
 from index.errors import BadRequest, Misconfigured
 from index.recipe import Recipe
+from index.settings import Settings
 
 
 def test_alive_needs_nothing(own):
@@ -23,6 +24,14 @@ def test_load_balancers_that_ask_for_the_head_alone_get_the_same_status(own):
     own.start_ingester()
     ready = own.call("HEAD", "/health/ready", key=None)
     assert (ready.status, ready.text) == (200, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [({"llm_url": "http://localhost/v1"}, "GROUNDWORK_LLM_MODEL"), ({"llm_model": "small"}, "GROUNDWORK_LLM_URL")]
+)
+def test_half_of_what_a_language_model_needs_is_told(given, missing):
+    assert language_model(Settings(**given)) == PartReply("degraded", f"{missing} is not set", "set it; answers are extractive until then")
+    assert language_model(Settings()) == PartReply("ok")
 
 
 def test_ready_names_the_part_that_is_not_until_a_search_works(own):

@@ -72,6 +72,21 @@ def test_a_mistake_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, te
         Settings()
 
 
+@pytest.mark.parametrize("name", ["EMBEDDER_URL", "LLM_URL", "JUDGE_URL", "WEBHOOK_URL"])
+@pytest.mark.parametrize("text", ["ftp://host/v1", "host:8000/v1", "https://", "file:///etc/passwd", "http://[::1"])
+def test_what_is_no_address_on_the_web_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str):
+    monkeypatch.setenv(f"GROUNDWORK_{name}", text)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_a_refused_value_is_not_shown_for_it_may_hold_a_secret(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GROUNDWORK_LLM_URL", "ftp://me:very-secret@host")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "very-secret" not in str(refused.value)
+
+
 def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GROUNDWORK_LLM_KEY", "very-secret")
     assert "very-secret" not in repr(Settings())
