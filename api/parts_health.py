@@ -11,6 +11,7 @@ import msgspec
 from api.freshness import Freshness
 from api.platform import Platform
 from api.pools import Pools
+from api.rerankers import RerankerInBackground
 from api.runs import Runs
 from api.stage_metrics import language_model_works
 from index.settings import Settings
@@ -81,6 +82,7 @@ def looked_at(platform: Platform, monitor: Freshness, pools: Pools, prefect: Pre
         "pools": _pools(pools),
         "prefect": _prefect(prefect),
         "language_model": language_model(platform.settings),
+        "reranker": reranker(platform.reranker),
     }
 
 
@@ -142,3 +144,10 @@ def language_model(settings: Settings) -> PartReply:
     if not settings.llm_url or language_model_works() is not False:
         return PartReply("ok")
     return PartReply("degraded", "the last answer was not the language model's", "see whether its endpoint answers; answers are extractive")
+
+
+def reranker(loaded: RerankerInBackground) -> PartReply:
+    """One that can't be loaded refuses searches that ask for it; all others go on."""
+    if not loaded.failed:
+        return PartReply("ok")
+    return PartReply("degraded", "it can't be loaded", "see the API's log, then reload it; searches without `rerank` go on")

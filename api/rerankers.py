@@ -31,6 +31,11 @@ class RerankerInBackground:
             raise Unavailable("the reranker can't be loaded, the API's log has the details; leave `rerank` out", retry_after_s=30)
         return self._reranker
 
+    @property
+    def failed(self) -> bool:
+        """Whether there is one that can't be loaded."""
+        return self._failure is not None
+
     def _run(self, load: Callable[[], Reranker]) -> None:
         try:
             reranker = load()

@@ -109,7 +109,7 @@ def test_paths_with_ids_do_not_each_get_a_metric(api):
 def test_health_names_each_part_and_is_open_to_everybody(own):
     reply = own.start_ingester().get("/health", key=None)
     parts = reply.json["parts"]
-    well = ("index", "model", "search", "ingester", "pools", "language_model")
+    well = ("index", "model", "search", "ingester", "pools", "language_model", "reranker")
     assert (reply.status, [parts[name]["state"] for name in well]) == (200, ["ok"] * len(well))
     assert set(parts) == {*well, "quarantine", "disk", "prefect"}
 

@@ -101,6 +101,7 @@ def test_a_reranker_that_can_not_be_loaded_is_unavailable(api, monkeypatch):
     monkeypatch.setattr(api.platform, "reranker", broken)
     api.until(lambda: api.post("/v1/search", ASKED | {"rerank": True}).status == 503)
     assert "retry-after" in api.post("/v1/search", ASKED | {"rerank": True}).headers
+    assert api.get("/health").json["parts"]["reranker"]["reason"] == "it can't be loaded"
 
 
 def test_while_the_model_loads_words_are_searched_and_a_search_by_vector_waits(api, monkeypatch):
