@@ -6,17 +6,22 @@ BIN    := .venv/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --no-input install --no-compile -q -q -c requirements.lock
 ROOMS  := index tasks evals flows api deployments
 
-.PHONY: help run test prove check bench lock clean
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help run test thorough prove check bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.run ## everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m deployments.local --with-parent
 
-test: .venv/.dev ## all tests but the slow proofs; ARGS= for pytest
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: .venv/.dev ## the quick tests, in minutes; ARGS= for pytest
+	@$(BIN)/python -m pytest -m "not slow and not thorough" $(IN_TWO) $(ARGS)
+
+thorough: .venv/.dev ## the tests that take a second or more: whole platforms, processes that are killed, the real model; ARGS= for pytest
+	@$(BIN)/python -m pytest -m "thorough and not slow" $(IN_TWO) $(ARGS)
 
 prove: .venv/.prove ## the slow proofs: kills, rollbacks under load, hundreds of batches; ARGS= for pytest
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -12,6 +12,8 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.proofs.platform import RunningPlatform
 
+pytestmark = pytest.mark.thorough
+
 MINE = "The great copper mine of Falun closed in 1992."
 LAKE = "Lake Siljan fills the rim of an old crater."
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")

@@ -229,6 +229,7 @@ def test_refusals_are_quick(tmp_path):
     asyncio.run(crowd())
 
 
+@pytest.mark.thorough
 def test_a_long_search_is_cut_off_for_the_caller(own):
     own.start_ingester().put("mine", "The great copper mine is in Falun.")
     embedder = own.platform.embedder()

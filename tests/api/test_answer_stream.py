@@ -143,6 +143,7 @@ def test_a_model_that_fails_before_its_first_sentence_is_replaced(told, chat, sc
     ],
     ids=["ends early", "no JSON", "silence"],
 )
+@pytest.mark.thorough
 def test_a_model_that_fails_after_its_first_sentence_is_an_error(told, chat, rest, reason):
     chat.script = lambda _: [chunk(FIRST), chunk("It was "), *rest]
     within = 2 if reason == "not done in time" else 20

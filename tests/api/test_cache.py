@@ -3,6 +3,7 @@
 import gc
 
 import numpy as np
+import pytest
 
 from api.cache import RememberedVectors, Replies
 from tests.fakes import HashingEmbedder
@@ -54,6 +55,7 @@ def test_what_is_deleted_is_never_shown_again_on_any_release(own):
     assert not any("Sala" in hit.chunk.text for found in remembered for hit in found.hits)
 
 
+@pytest.mark.thorough
 def test_what_is_deleted_while_live_is_pinned_is_never_shown_again(own):
     own.start_ingester().put("mine", "Silver was mined in Sala.")
     release = own.get("/v1/releases/live").json["release"]
@@ -65,6 +67,7 @@ def test_what_is_deleted_while_live_is_pinned_is_never_shown_again(own):
     assert own.found(**ASKED, release=release) == []
 
 
+@pytest.mark.thorough
 def test_what_is_purged_is_never_shown_again(own):
     own.start_ingester().put("mine", "Silver was mined in Sala.")
     assert own.found(**ASKED) == own.found(**ASKED) == ["mine"]

@@ -628,6 +628,7 @@ def test_help_needs_no_server_and_lists_commands_and_exit_codes(tmp_path, capsys
     assert "--filter" in groundwork.out
 
 
+@pytest.mark.thorough
 def test_ctrl_c_exits_130_without_a_traceback(fake, tmp_path):
     (tmp_path / "a.md").write_text("x")
     fake.stuck = True
@@ -650,6 +651,7 @@ def test_ctrl_c_exits_130_without_a_traceback(fake, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "errors"), [("keys list --json", None), ("releases", None), ("--help", None), ("nowhere", subprocess.STDOUT)]
 )
+@pytest.mark.thorough
 def test_a_command_whose_reader_has_gone_ends_quietly(fake, tmp_path, argv, errors):
     environment = {"GROUNDWORK_HOME": str(tmp_path), "GROUNDWORK_URL": fake.url, "GROUNDWORK_KEY": KEY}
     program = "import sys; from api.cli import main; sys.exit(main())"
@@ -663,6 +665,7 @@ def test_a_command_whose_reader_has_gone_ends_quietly(fake, tmp_path, argv, erro
     assert (process.returncode, said or b"") == (141, b"")
 
 
+@pytest.mark.thorough
 def test_importing_the_command_line_loads_nothing_heavy():
     heavy = {"lancedb", "torch", "litestar", "pyarrow", "numpy", "pandas", "prefect"}
     program = f"import sys, api.cli; print(sorted({heavy} & set(sys.modules)))"

@@ -12,6 +12,7 @@ BLOCKS: dict[str, str] = dict(re.findall(r"^## (LangChain|LlamaIndex)\n\n```pyth
 
 # Loading LlamaIndex takes seconds.
 @pytest.mark.parametrize("framework", ["LangChain", pytest.param("LlamaIndex", marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_a_retriever_of_another_framework_finds_what_the_search_finds(own, framework):
     own.start_ingester().put("mine", "The great copper mine is in Falun.", metadata={"lang": "en"})
     names: dict[str, Any] = {"url": f"http://127.0.0.1:{own.port}", "key": own.key("reader")}

@@ -129,6 +129,7 @@ def test_ids_that_differ_by_an_encoded_slash_only_at_first_sight_are_two(api):
     assert api.status("a%2Fb").json["revision"] < api.status("a/b").json["revision"]
 
 
+@pytest.mark.thorough
 def test_pages_hold_each_document_once_in_order(own):
     names = [f"page/{n:02}" for n in range(7)]
     own.post("/v1/documents", content=b"\n".join(json.dumps({"doc_id": name, "text": name}).encode() for name in reversed(names)))
@@ -143,6 +144,7 @@ def test_pages_hold_each_document_once_in_order(own):
     assert (seen, sizes) == (names, [3, 3, 1])
 
 
+@pytest.mark.thorough
 def test_pages_go_on_past_documents_that_are_about_to_change(own):
     own.start_ingester()
     own.post(
@@ -195,6 +197,7 @@ def test_a_quarantined_document_goes_through_the_pipeline_again(api):
     api.until(lambda: api.status("again/replay").json["revision"] > before["revision"])
 
 
+@pytest.mark.thorough
 def test_the_quarantine_is_replayed_by_reason(own):
     own.start_ingester()
     for doc_id, text, media_type in (
@@ -210,6 +213,7 @@ def test_the_quarantine_is_replayed_by_reason(own):
     assert own.post("/v1/quarantine/replay").json == {"replayed": 3}
 
 
+@pytest.mark.thorough
 def test_the_reason_to_replay_may_stand_in_the_body_too_where_nothing_else_may(own):
     own.start_ingester()
     own.put("a", "")
@@ -238,6 +242,7 @@ def test_a_deleted_document_is_gone_from_old_releases_too(api):
     assert "secret" in ids(api.get("/v1/documents?state=deleted"))
 
 
+@pytest.mark.thorough
 def test_a_document_put_again_after_its_deletion_does_not_bring_the_old_text_back(api):
     old = api.put("phoenix", "Old ashes of cinnabar.").json["release"]
     api.delete("phoenix")
@@ -253,6 +258,7 @@ def test_a_deletion_that_is_not_waited_for_is_accepted(api):
     api.until(lambda: api.status("leaving").json["state"] == "deleted")
 
 
+@pytest.mark.thorough
 def test_a_purged_document_leaves_no_byte_in_the_home_and_says_what_had_to_go(own):
     own.start_ingester().put("secret", "The vault opens with xylophonic zeppelins of the harbour bank.")
     own.put("other", "The ferry leaves at nine.")

@@ -1,10 +1,13 @@
 """What was folded, as it is told over HTTP."""
 
+import pytest
+
 from tests.api.running import RunningApi
 
 TEXT = "The great copper mine of Falun gave most of the copper that Europe used."
 
 
+@pytest.mark.thorough
 def test_the_report_counts_what_was_folded_and_what_that_saved(own: RunningApi):
     own.start_ingester()
     own.put("a", TEXT)

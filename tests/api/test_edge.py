@@ -82,6 +82,7 @@ def test_a_body_that_stops_coming_gets_a_408(hasty, connection):
     assert seconds < PATIENCE_S + 3
 
 
+@pytest.mark.thorough
 def test_a_body_that_drips_in_gets_a_408(hasty, connection):
     connection.sendall(HEAD.format(hasty.admin).encode() + b"Content-Length: 100000\r\n\r\n")
     said, seconds = dripped(connection, b" ", 0.2)
@@ -371,6 +372,7 @@ def test_a_request_gets_its_reply_though_what_comes_behind_it_is_none(api):
 
 
 @pytest.mark.parametrize("behind", [b"", b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n", b"no request\r\n\r\n"])
+@pytest.mark.thorough
 def test_a_client_that_goes_before_its_reply_is_no_error_of_ours(hasty, behind, caplog):
     line = f"PUT /v1/documents/gone?wait={PATIENCE_S / 2} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {hasty.admin}\r\n"
     head = f"{line}Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nMine"
@@ -429,12 +431,14 @@ def narrow(hasty):
         yield opened
 
 
+@pytest.mark.thorough
 def test_who_does_not_read_replies_is_hung_up_on(hasty, narrow):
     narrow.sendall(MUCH)
     RunningApi.until(lambda: hasty.connections == 1)
     RunningApi.until(lambda: hasty.connections == 0)
 
 
+@pytest.mark.thorough
 def test_who_reads_replies_slowly_is_not_hung_up_on(hasty, narrow):
     narrow.sendall(MUCH)
     end = monotonic() + 5 * PATIENCE_S

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.api.prefect_server import FakePrefect
 from tests.api.running import RunningApi
 
@@ -37,6 +39,7 @@ def test_what_waits_is_told_by_lane(own: RunningApi):
     assert 0 <= reply["oldest_waiting_s"] < 30
 
 
+@pytest.mark.thorough
 def test_a_dead_ingester_is_told_by_ready_by_metrics_and_to_prefect(tmp_path: Path):
     with FakePrefect() as prefect, RunningApi(tmp_path, prefect=prefect.api_url) as api:
         api.start_ingester()

@@ -15,6 +15,8 @@ from tests.api.running import Reply, RunningApi
 from tests.fakes import completion
 from tests.scripted_chat import DONE, Script, ScriptedChat, chunk, event, says
 
+pytestmark = pytest.mark.thorough
+
 FACT = "The Faxe brewery stands in southern Zealand."
 MORE = "It was founded in 1901 by a widow."
 QUESTION = "In southern Zealand stands the Faxe brewery?"

@@ -230,6 +230,7 @@ def late_call(name: str, **arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.thorough
 def test_a_tool_that_is_late_is_an_error_that_the_model_can_read(late, mode):
     api, _ = late
     told = with_client(api, mode, late_call("search", query="a mine, slowly"), **{"Request-Timeout": "2"})
@@ -240,6 +241,7 @@ def test_a_tool_that_is_late_is_an_error_that_the_model_can_read(late, mode):
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize(("headers", "within_s"), [({"Request-Timeout": "5"}, 5.0), ({}, 8.0)])
+@pytest.mark.thorough
 def test_an_answer_comes_within_the_time_that_there_is_and_the_language_model_stops(late, mode, headers, within_s):
     api, model = late
     thread_is_free(api)
@@ -253,6 +255,7 @@ def test_an_answer_comes_within_the_time_that_there_is_and_the_language_model_st
     assert model.left.wait(5.0)
 
 
+@pytest.mark.thorough
 def test_what_is_refused_before_a_tool_begins_is_an_error_with_its_reason(full):
     async def both(client: Client) -> str:
         first = asyncio.create_task(client.call_tool("ask", {"question": "Which mine is deep?"}))

@@ -20,6 +20,7 @@ class Circular(HashingEmbedder):
         self.itself = self
 
 
+@pytest.mark.thorough
 def test_what_is_loaded_is_not_looked_at_by_each_garbage_collection():
     gc.unfreeze()
     Models(lambda _: Circular(), Recipe(), set_aside).tried(Recipe())
@@ -27,6 +28,7 @@ def test_what_is_loaded_is_not_looked_at_by_each_garbage_collection():
     gc.unfreeze()
 
 
+@pytest.mark.thorough
 def test_a_model_that_nobody_needs_is_freed():
     models = Models(lambda _: Circular(), Recipe(), set_aside)
     other = ref(models.tried(Recipe(embedder="another")))

@@ -77,6 +77,7 @@ def test_too_many_requests_of_a_key_are_a_rate_limit_error(api, ask):
 
 
 @pytest.mark.parametrize("patience", ["Request-Timeout: 0.3\r\n", ""])
+@pytest.mark.thorough
 def test_a_body_that_does_not_come_is_told_in_their_words(api, patience):
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {api.admin}\r\nContent-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as connection:
@@ -87,6 +88,7 @@ def test_a_body_that_does_not_come_is_told_in_their_words(api, patience):
     assert problem["error"] == openai_error(408, problem["detail"])
 
 
+@pytest.mark.thorough
 def test_a_service_that_is_full_is_a_server_error(tmp_path):
     (tmp_path / "serving.toml").write_text("answer_threads = 1\nanswer_queue = 0\n")
 

@@ -44,6 +44,7 @@ def add(api, *paths):
         api.until(lambda doc_ids=segment.doc_ids: all(api.status(doc_id).json["state"] != "accepted" for doc_id in doc_ids))
 
 
+@pytest.mark.thorough
 def test_a_plan_of_paths_compares_with_what_was_added_from_them(folder, own):
     add(own.start_ingester(), folder)
     (folder / "zinc.md").write_text("Sphalerite holds zinc.")
@@ -52,6 +53,7 @@ def test_a_plan_of_paths_compares_with_what_was_added_from_them(folder, own):
     assert (planned["chunks"], planned["embed"]) == (2, 1)
 
 
+@pytest.mark.thorough
 def test_a_file_that_was_added_and_is_as_it_was_is_unchanged_in_a_plan(folder, own):
     add(own.start_ingester(), folder / "iron.md")
     counts = ("added", "changed", "unchanged", "embed")
@@ -62,6 +64,7 @@ def test_a_file_that_was_added_and_is_as_it_was_is_unchanged_in_a_plan(folder, o
     assert [edited[name] for name in counts] == [0, 1, 0, 1]
 
 
+@pytest.mark.thorough
 def test_a_plan_of_a_folder_is_of_each_file_that_would_be_added_and_tells_which_would_be_set_aside(folder, own):
     (folder / ".hidden.md").write_text("Nobody sees this.")
     (folder / "secret.txt").symlink_to("/proc/self/mem")  # its first byte can't be read, not even by root

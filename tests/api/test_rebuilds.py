@@ -6,6 +6,8 @@ from api.cli import main
 from evals.gate import Verdict
 from tests.api.running import RunningApi
 
+pytestmark = pytest.mark.thorough
+
 FEWER = {"dimensions": 32, "reason": "half of the memory"}
 
 

@@ -32,6 +32,7 @@ def test_a_record_says_what_an_answer_was_made_from(filled):
     assert record["generation"] == filled.get("/v1/releases/live").json["generation"]
 
 
+@pytest.mark.thorough
 def test_the_same_question_on_the_same_release_finds_the_same_passages(filled):
     made = filled.post("/v1/answers", QUESTION).json
     filled.put("newer", "The great copper mine was in Falun for a thousand years.")
@@ -40,6 +41,7 @@ def test_the_same_question_on_the_same_release_finds_the_same_passages(filled):
     assert (again["gone"], again["new"], again["moved"], again["deleted"]) == ([], [], [], [])
 
 
+@pytest.mark.thorough
 def test_on_another_release_it_shows_the_difference(filled):
     made = filled.post("/v1/answers", QUESTION).json
     filled.put("newer", "The great copper mine was in Falun for a thousand years.")

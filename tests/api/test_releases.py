@@ -97,6 +97,7 @@ def test_a_rollback_goes_to_the_newest_release_from_before_a_time(three):
     assert three.post("/v1/rollback", {"before": made}).json["live"] == 2
 
 
+@pytest.mark.thorough
 def test_a_rollback_to_nowhere_in_particular_goes_to_the_last_proven_release(three):
     three.store.log.append("proven", 2, by="test", detail={"scores": [{"metric": "nDCG@10", "value": 1.0}]})
     three.until(lambda: three.get("/v1/releases/2").json["status"] == "proven")
@@ -145,6 +146,7 @@ def test_before_the_first_release_there_is_nothing_to_move(own):
     assert own.post("/v1/rollback", {}).status == 409
 
 
+@pytest.mark.thorough
 def test_a_rollback_with_requeue_takes_what_came_since_through_the_pipeline_again(three):
     back = three.post("/v1/rollback", {"to": 2, "reason": "b and c were read wrongly", "requeue": True})
     assert (back.status, back.json) == (200, {"live": 2, "was": 4, "held": 2, "pinned": True})

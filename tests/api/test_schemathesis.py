@@ -9,6 +9,8 @@ from schemathesis import GenerationMode
 
 from tests.api.running import TIMEOUT_S, RunningApi
 
+pytestmark = pytest.mark.thorough
+
 # Of one operation, in each mode: requests as described, and requests that break the description.
 QUICK, THOROUGH = 2, 150
 

@@ -126,6 +126,7 @@ def test_who_writes_reads_it_with_min_release(api):
     assert "try again shortly" in reply.detail
 
 
+@pytest.mark.thorough
 def test_while_a_release_is_pinned_min_release_says_that_somebody_has_to_resume(own):
     own.start_ingester()
     first = own.put("pebble", "A pebble is a small stone.").json["release"]

@@ -119,6 +119,7 @@ def test_names_of_documents_can_not_steer_a_terminal_and_are_few():
     assert len(logs.named(["a"] * 1000)) == 20
 
 
+@pytest.mark.thorough
 def test_searches_that_all_fail_are_told_whole_once_and_counted_in_the_log_and_in_the_metrics(own, capsys):
     own.start_ingester().put("mine", "The great copper mine is in Falun.")
     own.stop_ingester()

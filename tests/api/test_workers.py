@@ -17,6 +17,8 @@ from api.app import served
 from api.server import config
 from api.worker_server import RETIRES_WITHIN_S
 
+pytestmark = pytest.mark.thorough
+
 # Of each of those who ask at once: enough of them ask all the time, and workers get some of the cores, too.
 PAUSE_S = 0.005
 WORKER = Path(__file__).with_name("tiny_worker.py")

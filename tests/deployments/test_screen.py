@@ -72,6 +72,7 @@ def test_the_end_of_the_log_is_shown_when_a_part_keeps_dying(screen, page):
 SPEAK = "import sys; from deployments.screen import Screen; s = Screen(); s.stopping(); s.stopped(0.1, []); "
 
 
+@pytest.mark.thorough
 def test_a_reader_that_went_away_does_not_end_the_run():
     reader, writer = os.pipe()
     os.close(reader)
@@ -81,6 +82,7 @@ def test_a_reader_that_went_away_does_not_end_the_run():
     assert (ended.returncode, ended.stderr) == (0, "went on\n")
 
 
+@pytest.mark.thorough
 def test_a_reader_that_stopped_reading_does_not_hold_up_the_run():
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

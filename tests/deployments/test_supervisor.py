@@ -227,6 +227,7 @@ def test_what_the_others_need_to_stop_in_order_stops_last(start):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 @pytest.mark.parametrize("program", [SLEEP, WITH_CHILD, WITH_CHILD_IN_A_SESSION_OF_ITS_OWN])
+@pytest.mark.thorough
 def test_nothing_survives_a_killed_supervisor(tmp_path, program):
     supervise = f"""
         import asyncio, os, pathlib, sys

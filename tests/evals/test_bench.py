@@ -212,6 +212,7 @@ def test_releases_compares_an_index_that_is_kept_up_with_one_that_is_not():
     assert figures[kept, "tags"].value >= 4 + 2
 
 
+@pytest.mark.thorough
 def test_a_part_is_run_from_the_command_line_and_its_figures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["--part", "releases", "--rows", "200", "--docs", "2", "--out", str(tmp_path / "bench.json")]) == 0
     rows = json.loads((tmp_path / "bench.json").read_text())

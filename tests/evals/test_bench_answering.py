@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from evals.answers import AnsweredQuestion
 from evals.bench.answering import Answered, answering, balanced, best_threshold, halves
 from evals.bench.collection import beir
 from index.golden import GoldenQuestion, Passage
 from tasks.extract import MIN_SIMILARITY
 from tests.bench import Bench
+
+pytestmark = pytest.mark.thorough
 
 MINE = "The copper mine in Falun was closed in 1992."
 

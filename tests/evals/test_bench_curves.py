@@ -22,6 +22,7 @@ def written(path: Path, figures: list[Figure]) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_the_pictures_show_what_was_measured(tmp_path: Path):
     file = written(tmp_path / "bench.json", growth(1_000, 6.0) + growth(10_000, 6.5) + fresh("at a steady pace", 0.1, 0.4, 0.9))
     assert main([str(file), "--to", str(tmp_path)]) == 0

@@ -7,6 +7,8 @@ from evals.bench.growth import FOLDED, WHOLE, Growing, costs
 from tasks.chunk import Chunker
 from tasks.prepare import Tools
 
+pytestmark = pytest.mark.thorough
+
 TEXTS = ["the red apple of the old orchard ripens in the autumn", "a blue boat sails around the small island every morning"]
 
 

@@ -1,6 +1,10 @@
 from pathlib import Path
 
+import pytest
+
 from evals.bench.retention import measured
+
+pytestmark = pytest.mark.thorough
 
 
 def test_each_release_that_is_kept_shows_the_documents_of_its_time(tmp_path: Path):

@@ -40,6 +40,7 @@ def asked(bench: Bench, canaries: list[Canary]) -> tuple[CanaryRun, list[str]]:
     return run(bench.reader.view(), bench.embedder, Questions(), canaries, NOW)
 
 
+@pytest.mark.thorough
 def test_each_document_gets_a_canary_that_finds_it(woods: Bench):
     canaries = refreshed(woods)
     assert {canary.doc_id for canary in canaries} == set(NAMES)
@@ -69,6 +70,7 @@ def test_what_does_not_find_its_passage_at_birth_is_kept_apart_with_the_rank(woo
     assert len(woods.store.canaries.all() + woods.store.canaries.refused()) == before
 
 
+@pytest.mark.thorough
 def test_a_changed_document_is_unmeasured_not_missed_and_its_canary_is_replaced(woods: Bench):
     canaries = refreshed(woods)
     woods.put("heron", text_of("pelican"))

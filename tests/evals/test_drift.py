@@ -35,6 +35,7 @@ def test_four_questions_are_not_for_they_may_be_chance_and_it_says_what_would_be
     assert "a fall of 13% would be seen" in reading.detail
 
 
+@pytest.mark.thorough
 def test_a_sure_fall_that_is_too_small_to_matter_is_no_alarm():
     before = {f"q{number}": 1.0 for number in range(1000)}
     now = dict.fromkeys(before, 0.98)

@@ -17,6 +17,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@pytest.mark.thorough
 def test_the_full_set_is_scored_by_what_search_serves(golden_library):
     reader, embedder = golden_library.store.reader(), golden_library.embedder
     evaluation = evaluate(reader, embedder, Request("e1"))

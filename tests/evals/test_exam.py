@@ -103,6 +103,7 @@ def test_a_judge_is_examined_before_its_first_use_and_not_again_until_that_is_du
     assert "was of model 'scripted'" in other.reasons[0]
 
 
+@pytest.mark.thorough
 def test_a_good_judge_that_changes_is_caught_at_the_next_exam_and_its_old_verdicts_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(planted, "pairs", lambda: SIXTH)
     store = open_store(str(tmp_path / "index"), tmp_path)

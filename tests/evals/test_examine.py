@@ -15,6 +15,8 @@ from tasks.rebuild import Rebuild
 from tests.bench import Bench, Workshop
 from tests.fakes import HashingEmbedder
 
+pytestmark = pytest.mark.thorough
+
 WORDS = "apple pear plum cherry quince medlar grape currant walnut almond fig date olive peach melon lemon".split()  # noqa: SIM905 - it reads better
 
 

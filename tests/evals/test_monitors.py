@@ -20,6 +20,8 @@ from index.queries import Asked
 from tests.bench import Bench, trusting_tools
 from tests.fakes import HashingEmbedder
 
+pytestmark = pytest.mark.thorough
+
 WORDS = "apple pear plum cherry quince medlar grape currant walnut almond fig date olive peach melon lemon".split()  # noqa: SIM905 - it reads better
 DOCUMENTS = 60
 DAYS = 10

@@ -103,6 +103,7 @@ def test_a_question_is_kept_for_the_passage_that_is_found_first_for_it(marshes: 
         None,
     ],
 )
+@pytest.mark.thorough
 def test_garbage_and_endpoints_that_fail_or_hang_leave_the_canaries_as_they_are(marshes: Bench, reply: str | tuple[int, str] | None):
     view = marshes.reader.view()
     refresh(marshes.store.canaries, view, marshes.embedder, Questions(), NOW)
@@ -128,6 +129,7 @@ def test_a_few_are_made_at_once_until_there_are_enough(marshes: Bench, monkeypat
     assert COUNT == 20
 
 
+@pytest.mark.thorough
 def test_they_come_on_top_of_the_others_and_go_with_their_passage(marshes: Bench):
     phrased(marshes, by_name)
     refresh(marshes.store.canaries, marshes.reader.view(), marshes.embedder, Questions(), NOW)

@@ -11,6 +11,8 @@ from index.policy import IndexPolicy
 from index.subsample import Subsample
 from tests.bench import Bench
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def pile(bench: Bench) -> Bench:

@@ -51,6 +51,7 @@ def leave(store: Store, left: EvaluationStep) -> None:
     told.write(left)
 
 
+@pytest.mark.thorough
 def test_an_evaluation_that_was_killed_goes_on(store: Store, prefect: FakePrefect):
     code = [sys.executable, "-c", DIES, str(store.folder), KILLED, BEGUN]
     with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:

@@ -57,6 +57,7 @@ def test_a_run_is_kept_and_the_same_release_is_not_asked_again(woods: Bench, wat
     assert (kept.at, kept.release, kept.canaries, kept.ranks) == (taken.at, taken.release, taken.canaries, taken.ranks)
 
 
+@pytest.mark.thorough
 def test_a_new_release_is_asked_and_what_is_new_in_it_gets_canaries(woods: Bench, watch: CanaryWatch):
     watch.look()
     woods.put("otter", text_of("otter"))
@@ -72,6 +73,7 @@ def test_what_a_run_has_no_time_for_is_asked_in_the_next(watch: CanaryWatch):
     assert len({taken.canaries for taken in runs if taken}) == 6
 
 
+@pytest.mark.thorough
 def test_the_pinned_release_is_asked_not_the_newest(woods: Bench, watch: CanaryWatch):
     before = woods.live.number
     woods.put("otter", text_of("otter"))

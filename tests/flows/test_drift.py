@@ -91,6 +91,7 @@ def test_going_back_serves_the_release_before_the_one_at_fault_with_the_reason(t
 @pytest.mark.parametrize(
     "status", [alarm(release=None), alarm("questions", 3), alarm("corpus", 3), Status("golden questions", "ok", "fine", release=3)]
 )
+@pytest.mark.thorough
 def test_it_does_not_go_back_without_a_release_or_because_people_ask_otherwise(three: Bench, status: Status):
     go_back(three.store, check(status))
     assert three.store.log.state.live == 4

@@ -74,6 +74,7 @@ def states(bench: Bench) -> dict[str, str]:
 @pytest.mark.parametrize(
     "error", [ValueError("no number"), RuntimeError("lance error: LanceError(Arrow): bad"), KeyError("title"), TypeError()], ids=repr
 )
+@pytest.mark.thorough
 def test_a_document_that_a_batch_can_not_be_done_with_is_set_aside_and_the_rest_goes_in(bench, error):
     bench.accept(*(Draft(f"d{n}", content=f"text {'poison' if n == 5 else n}".encode()) for n in range(8)))
     drain = drain_of(bench, PickyEmbedder(error))
@@ -98,6 +99,7 @@ def test_a_fault_that_goes_away_costs_no_document_its_place(bench):
 
 
 @pytest.mark.parametrize("largest_file", [0, 200, 1_500, 3_000], ids=lambda size: f"files of {size} bytes at most")
+@pytest.mark.thorough
 def test_a_full_disk_is_waited_out_and_never_charged_to_a_document(bench, largest_file):
     bench.put("before", "text from before")
     bench.accept(*(Draft(f"d{n}", content=f"some text {n} ".encode() * 50) for n in range(10)))
@@ -178,6 +180,7 @@ def test_folding_that_fails_gives_way_and_the_next_batch_goes_in(bench):
     assert sorted(bench.found("text")) == ["a", "b", "c"]
 
 
+@pytest.mark.thorough
 def test_folding_is_due_after_so_many_batches_and_makes_a_release_with_the_same_rows(bench):
     drain = drain_of(bench)
     for n in range(FOLD_EVERY):

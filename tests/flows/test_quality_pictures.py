@@ -28,6 +28,7 @@ def artifacts(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return told
 
 
+@pytest.mark.thorough
 def test_scores_events_and_changes_are_drawn_after_an_evaluation(bench: Bench, artifacts: dict[str, str]):
     store = bench.store
     assert draw_quality(store) == []

@@ -69,6 +69,7 @@ def passages(bench: Bench, doc_id: str) -> int:
     return len(bench.reader.view().chunks_of(doc_id))
 
 
+@pytest.mark.thorough
 def test_batches_go_on_beside_a_rebuild_and_are_in_what_it_serves(bench: Bench, rebuilding: Rebuilding):
     number = ask(bench, SHORT_PASSAGES)
     for place in range(3):
@@ -95,6 +96,7 @@ def test_another_model_takes_over_and_the_old_release_is_asked_with_its_own(benc
         retrieve(bench.reader, few, Query("the orchard", release=before.number))
 
 
+@pytest.mark.thorough
 def test_after_it_batches_are_made_by_the_new_model(bench: Bench, rebuilding: Rebuilding):
     ended(rebuilding, ask(bench, FEW_DIMENSIONS))
     bench.store.inbox.accept([Draft("new", content=b"New words about the harbour.")])
@@ -122,6 +124,7 @@ def test_a_verdict_that_is_not_clear_holds_too(bench: Bench, rebuilding: Rebuild
     assert ended(rebuilding, ask(bench, SHORT_PASSAGES)) == "held"
 
 
+@pytest.mark.thorough
 def test_an_admin_may_override_and_nothing_is_embedded_twice(bench: Bench, rebuilding: Rebuilding, gate: Gate):
     gate.verdict = Verdict.HOLD
     ended(rebuilding, ask(bench, SHORT_PASSAGES))
@@ -220,6 +223,7 @@ class FailingRelease(Publisher):
         raise OSError("the disk is full")
 
 
+@pytest.mark.thorough
 def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: Bench, rebuilding: Rebuilding):
     before = bench.live
     rebuilding.drain.publisher.__class__ = FailingRelease
@@ -238,6 +242,7 @@ def test_folding_publishes_nothing_of_a_generation_whose_release_failed(bench: B
     assert bench.store.ledger.get(["long"])["long"].chunks == 1
 
 
+@pytest.mark.thorough
 def test_it_comes_to_an_end_while_documents_come_all_the_time(bench: Bench, rebuilding: Rebuilding):
     number = ask(bench, SHORT_PASSAGES)
     for place in range(200):

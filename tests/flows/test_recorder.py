@@ -13,6 +13,8 @@ from flows.burst_report import MAX_ROWS, report, summary
 from flows.recorder import Recorder
 from tasks.batch import Outcome
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 FIRST = Outcome(
     2, 20, ("bad/one",), 1, 31, 2, 29, {"parse": 0.25, "embed": 1.0},

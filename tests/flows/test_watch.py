@@ -121,6 +121,7 @@ def test_a_burst_of_files_is_taken_whole(bench: Bench, folder: Path):
         soon(lambda: len(waiting(bench.store)) == 501, 5.0)
 
 
+@pytest.mark.thorough
 def test_a_flood_is_met_with_a_sweep(bench: Bench, folder: Path):
     with watching(bench.store, folder) as watcher:
         for i in range(FLOOD + 1):

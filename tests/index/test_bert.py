@@ -4,6 +4,8 @@ import pytest
 
 from index.model_folder import BertShape, Pooling
 
+pytestmark = pytest.mark.thorough
+
 SMALL = {
     "vocab_size": 60,
     "hidden_size": 32,

@@ -14,6 +14,8 @@ from index.kernel_choice import Choice
 from index.library_start import LIBRARY_KERNEL, library_start
 from index.local_embedder import CHOICES_FILE
 
+pytestmark = pytest.mark.thorough
+
 TEXTS = ["Apples.", "A much longer sentence about the harvest of apples in October.", "Pears.", "", "東京 😀", "word " * 1000]
 
 

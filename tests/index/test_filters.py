@@ -277,6 +277,7 @@ FILTERS = st.dictionaries(
 
 @given(FILTERS)
 @settings(max_examples=150, deadline=None)
+@pytest.mark.thorough
 def test_the_check_of_one_record_agrees_with_the_condition_on_rows(db: DBConnection, filter_: dict[str, Any]):
     terms = filters.parse(filter_)
     assert found(db, "mixed", filter_) == sorted(doc_id for doc_id, record in RECORDS.items() if filters.matches(terms, record))
@@ -306,6 +307,7 @@ METADATA = st.dictionaries(NAMES, st.one_of(INNER, st.lists(INNER, max_size=3), 
 
 @given(documents=st.lists(METADATA, min_size=3, max_size=6), data=st.data())
 @settings(max_examples=15, deadline=None)
+@pytest.mark.thorough
 def test_whatever_metadata_is_both_ways_of_filtering_agree_with_the_record(
     db: DBConnection, documents: list[dict[str, Any]], data: st.DataObject
 ):

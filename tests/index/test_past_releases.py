@@ -217,6 +217,7 @@ def test_a_clock_that_was_set_back_brings_no_release_back(db: DBConnection, monk
     assert [release.number for release in ReleaseLog(db).kept()] == [2]
 
 
+@pytest.mark.thorough
 def test_whoever_reads_along_misses_nothing_while_events_are_set_aside(db: DBConnection):
     """One process publishes and reclaims, another one sets aside all the time, and a third one rolls back again and again."""
     ingester, tidy, admin = (ReleaseLog(tables.connect(db.uri)) for _ in range(3))

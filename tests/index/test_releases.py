@@ -145,6 +145,7 @@ def test_a_precondition_stops_an_event_and_sees_what_others_appended(db: DBConne
 
 
 @pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.thorough
 def test_processes_appending_at_once_lose_nothing_and_leave_no_gap(db: DBConnection, compacted: bool):
     logs = [ReleaseLog(tables.connect(db.uri)) for _ in range(3)]
     for number in range(1, 6):
@@ -184,6 +185,7 @@ def test_compacting_keeps_the_history_for_those_who_read_along(db: DBConnection)
     assert ReleaseLog(db).events == reader.events == writer.events
 
 
+@pytest.mark.thorough
 def test_appending_goes_on_while_another_process_compacts(db: DBConnection):
     writer, other = ReleaseLog(db), ReleaseLog(tables.connect(db.uri))
     done = Signal()
@@ -233,6 +235,7 @@ def roll_back_during(db: DBConnection, publishes: int) -> None:
     assert events[-1].state == State(3, pinned=True, newest=published)
 
 
+@pytest.mark.thorough
 def test_a_rollback_that_races_many_publishes_is_never_undone(db: DBConnection):
     roll_back_during(db, publishes=60)
 

@@ -19,6 +19,7 @@ def a_long_turn():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.thorough
 def test_a_model_does_not_wait_for_threads_that_run_python(a_long_turn: float):
     from index.kernels import PACKED_FLOAT32, bert_kernel
 

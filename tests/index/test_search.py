@@ -203,6 +203,7 @@ def test_more_releases_than_are_kept_open_can_be_searched(bench: Bench):
         assert texts(bench, "fruit", release=release) == [APPLES if release == 2 else PEARS]
 
 
+@pytest.mark.thorough
 def test_threads_share_a_reader_while_releases_come(bench: Bench):
     bench.put("apples", APPLES)
 

@@ -21,6 +21,7 @@ def test_a_table_that_outgrows_the_caches_gets_larger_ones_which_all_use_from_th
     assert tables.session(12_345, 100) is large
 
 
+@pytest.mark.thorough
 def test_searches_go_on_while_the_table_outgrows_the_caches(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tables, "METADATA_OF_A_ROW", 10 * MIB)
     sessions = []

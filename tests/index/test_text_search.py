@@ -64,6 +64,7 @@ def test_a_search_by_text_finds_the_same_of_many_equal_passages_each_time(bench:
     assert all(view.by_text("apples", 100, None) == first for _ in range(100))
 
 
+@pytest.mark.thorough
 def test_what_was_read_of_replaced_text_indexes_is_let_go(bench: Bench):
     keeping, renewing = TextDatasets(bench.store.db, 1_000), TextDatasets(bench.store.db, 2)
     for turn in range(10):

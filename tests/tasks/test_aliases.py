@@ -55,6 +55,7 @@ def test_a_filter_that_only_the_alias_passes_finds_it_and_one_that_several_pass_
 
 
 @pytest.mark.parametrize("change", ["deleted", "changed"])
+@pytest.mark.thorough
 def test_when_the_canonical_document_goes_or_changes_an_alias_takes_its_place(folded, change):
     folded.delete("a") if change == "deleted" else folded.put("a", OTHER + " Long ago.")
     states = standing(folded)

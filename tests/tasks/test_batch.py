@@ -136,6 +136,7 @@ def test_when_even_setting_aside_fails_the_error_is_not_hidden(bench: Bench):
 GARBAGE = "\ufffd\ufffd broken".encode()
 
 
+@pytest.mark.thorough
 def test_a_batch_of_which_most_breaks_the_contract_is_stopped_and_nothing_of_it_is_indexed(strict_bench: Bench):
     strict_bench.put("good0", "The text from before.")
     drafts = [Draft(f"bad{n}", content=GARBAGE) for n in range(7)] + [Draft(f"good{n}", content=b"A new text.") for n in range(5)]
@@ -154,6 +155,7 @@ def test_a_batch_that_is_broken_altogether_is_stopped_too(strict_bench: Bench):
     assert all(reason.startswith("invalid: ") for reason in outcome.reasons.values())
 
 
+@pytest.mark.thorough
 def test_what_was_stopped_goes_in_when_it_is_replayed_after_a_fix(strict_bench: Bench):
     strict_bench.ingest(*(Draft(f"d{n}", content=GARBAGE if n < 7 else f"Good text {n}.".encode()) for n in range(12)))
     outcome = strict_bench.ingest(*(Draft(f"d{n}", content=f"Good text {n}.".encode()) for n in range(12)))
@@ -168,6 +170,7 @@ def test_documents_that_can_not_be_read_stop_no_batch(strict_bench: Bench):
     assert strict_bench.found("good text") == ["good"]
 
 
+@pytest.mark.thorough
 def test_deletions_in_a_stopped_batch_are_applied(strict_bench: Bench):
     strict_bench.put("old", "Old text.")
     strict_bench.ingest(Draft("old", "delete"), *(Draft(f"bad{n}", content=GARBAGE) for n in range(12)))

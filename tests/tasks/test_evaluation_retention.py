@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from evals import prove, scores_picture
 from index.evaluations import Evaluation, Score
 from index.releases import Event, State
@@ -79,6 +81,7 @@ def a_year(days: int = 365) -> Iterator[Evaluation]:
             yield made(identifier, day * DAY + timedelta(hours=hour), release, ALL if hour == 0 else FOUND)
 
 
+@pytest.mark.thorough
 def test_a_year_of_hourly_scores_is_listed_as_fast_as_a_month_and_drift_sees_the_same(store: Store):
     detail = {"generation": "g", "version": 1, "ledger_version": 1, "rows": 1, "embedder": "hashing64", "dimensions": 64}
     store.log.append("released", 24 * 365 + 1, "test", detail=detail)

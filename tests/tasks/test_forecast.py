@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tasks.discover import FolderSource
 from tasks.forecast import PORTION, forecast
 from tasks.parse import MAX_BYTES
@@ -45,6 +47,7 @@ def test_a_forecast_counts_chunks_and_new_texts_and_writes_nothing(bench: Bench,
     assert found.quarantined == (Skipped("notes:bad.md", "corrupt"),)
 
 
+@pytest.mark.thorough
 def test_a_forecast_of_a_part_removes_no_others(bench: Bench, tmp_path: Path):
     bench.put("notes:old.md", "text", source="notes")
     (tmp_path / "new.md").write_text("text")

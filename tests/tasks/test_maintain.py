@@ -87,6 +87,7 @@ def texts(bench: Bench, release: int) -> list[tuple[str, float]]:
     return [(hit.chunk.text, hit.score) for hit in bench.search("apples on trees", release=release).hits]
 
 
+@pytest.mark.thorough
 def test_retained_releases_answer_the_same_before_and_after(bench: Bench):
     for i in range(4):
         bench.put(f"d{i}", f"apples on tree {i}")
@@ -103,6 +104,7 @@ def test_retained_releases_answer_the_same_before_and_after(bench: Bench):
     assert bench.live.number > 7
 
 
+@pytest.mark.thorough
 def test_folding_takes_the_tail_into_the_indexes(bench: Bench):
     for i in range(6):
         bench.put(f"d{i}", f"apples on tree {i}")
@@ -113,6 +115,7 @@ def test_folding_takes_the_tail_into_the_indexes(bench: Bench):
     assert lance.stats.index_stats("embedded_text_idx")["num_unindexed_rows"] == 0
 
 
+@pytest.mark.thorough
 def test_retired_releases_are_taken_out_of_service_and_then_cleaned(bench: Bench):
     for i in range(3):
         bench.put("a", f"apples, edition {i}")
@@ -198,6 +201,7 @@ def test_originals_of_what_is_indexed_or_set_aside_are_kept(bench: Bench):
     assert maintain(bench.store, datetime.now(UTC)).originals_dropped == 0
 
 
+@pytest.mark.thorough
 def test_the_oldest_releases_go_early_when_all_of_them_take_too_much_room(bench: Bench, caplog: pytest.LogCaptureFixture):
     for number in range(2, 8):
         bench.put("a", f"apples, edition {number}")
@@ -216,6 +220,7 @@ def test_the_oldest_releases_go_early_when_all_of_them_take_too_much_room(bench:
     assert [hit.chunk.text for hit in bench.search("apples", release=3).hits] == ["apples, edition 2"]
 
 
+@pytest.mark.thorough
 def test_maintenance_in_a_process_that_opened_the_index_before_other_batches_goes_through(bench: Bench):
     for number in range(3):
         bench.put(f"d{number}", f"Text {number} of the ferry.")

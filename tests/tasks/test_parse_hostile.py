@@ -142,6 +142,7 @@ def test_whitespace_and_comments_do_not_stall_the_look_at_the_first_bytes():
     assert time.perf_counter() - began < 2
 
 
+@pytest.mark.thorough
 def test_a_bomb_in_memory_costs_only_its_document():
     rows = b"<tr>" + b"<td>x</td>" * 500 + b"</tr>"
     bomb = Draft("bomb", media_type=kinds.HTML, content=b"<table>" + rows * 2_000 + b"</table>")

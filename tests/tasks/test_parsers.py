@@ -35,6 +35,7 @@ def codes(found: dict[str, Parsed | Rejected]) -> dict[str, str]:
     return {doc_id: result.code if isinstance(result, Rejected) else "text" for doc_id, result in found.items()}
 
 
+@pytest.mark.thorough
 def test_what_kills_or_hangs_its_process_costs_only_itself(parsers: Parsers):
     found = parsers.parse_all(drafts("good", "segfault", "exit", "hang", "spin", "eat", "raise", "reject why", "flood", "fine"))
     assert codes(found) == {
@@ -138,6 +139,7 @@ def test_a_process_that_can_not_start_is_no_fault_of_the_document():
         Process("tasks.parse:no_such_parser", LIMITS)
 
 
+@pytest.mark.thorough
 def test_real_documents_are_read_within_their_limits():
     with Parsers(processes=1) as parsers:
         found = parsers.parse_all(

@@ -66,6 +66,7 @@ def test_it_says_which_releases_it_had_to_drop_and_the_live_one_stays(bench: Ben
     assert purge.pending(bench.store.log) == []
 
 
+@pytest.mark.thorough
 def test_the_same_bytes_of_another_document_stay_and_it_says_so(bench: Bench):
     bench.put("one", OTHER)
     bench.put("two", OTHER)
@@ -118,6 +119,7 @@ def test_what_is_left_is_found(tmp_path: Path):
     assert (found.files, found.found) == (2, ("below/left.bin",))
 
 
+@pytest.mark.thorough
 def test_questions_comments_and_canaries_with_its_words_go_too(bench: Bench):
     bench.put("other", OTHER)
     bench.put("secret", SECRET)

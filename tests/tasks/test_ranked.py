@@ -38,6 +38,7 @@ def pages(bench: Bench, text: str, **query: object) -> list[list[str]]:
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
 @pytest.mark.parametrize("k", [9, 100])
+@pytest.mark.thorough
 def test_pages_neither_overlap_nor_leave_anything_out(shelf: Bench, mode: str, k: int):
     found = pages(shelf, "apples grow", mode=mode, k=k)
     ids = [chunk_id for page in found for chunk_id in page]

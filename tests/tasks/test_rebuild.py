@@ -49,6 +49,7 @@ def passages(bench: Bench, doc_id: str, release: int | None = None) -> list[str]
     return [chunk.text for chunk in bench.reader.view(release).chunks_of(doc_id)]
 
 
+@pytest.mark.thorough
 def test_a_changed_chunker_cuts_stored_text_anew_and_embeds_only_what_is_new(bench: Bench):
     bench.put("long", LONG)
     bench.put("short", SHORT)
@@ -83,6 +84,7 @@ def test_the_ledger_counts_the_passages_of_the_new_generation(bench: Bench):
     assert (entry.chunks, entry.text, entry.state) == (3, LONG, "indexed")
 
 
+@pytest.mark.thorough
 def test_what_changes_meanwhile_is_in_the_new_generation(bench: Bench):
     tools = shorter(bench)
     for name in ("kept", "changed", "removed"):
@@ -101,6 +103,7 @@ def test_what_changes_meanwhile_is_in_the_new_generation(bench: Bench):
     assert bench.live.rows == 5
 
 
+@pytest.mark.thorough
 def test_it_goes_on_where_it_was_after_a_kill(bench: Bench):
     tools = shorter(bench)
     bench.ingest(*(Draft(f"{number}", content=f"Story {number}. {LONG}".encode()) for number in range(10)))
@@ -114,6 +117,7 @@ def test_it_goes_on_where_it_was_after_a_kill(bench: Bench):
     assert bench.live.rows == 30
 
 
+@pytest.mark.thorough
 def test_a_generation_that_served_before_is_brought_up_to_date(bench: Bench):
     bench.put("gone", LONG)
     bench.put("stays", SHORT)
@@ -148,6 +152,7 @@ def test_an_alias_stays_one(bench: Bench):
     assert set(bench.found("plums orchard")) == {"first"}
 
 
+@pytest.mark.thorough
 def test_a_large_generation_has_its_vector_index_before_it_is_served(bench: Bench):
     bench.put("long", LONG)
     bench.put("short", SHORT)
@@ -176,6 +181,7 @@ def test_a_passage_that_breaks_the_contract_stops_it_and_the_live_generation_sta
     assert bench.live == before
 
 
+@pytest.mark.thorough
 def test_it_comes_to_an_end_though_a_document_comes_after_each_step_that_has_no_time_left(bench: Bench):
     for number in range(40):
         bench.accept(Draft(f"d/{number}", content=f"Report {number} of the ferry.".encode()))

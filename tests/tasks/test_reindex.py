@@ -43,6 +43,7 @@ def test_few_rows_get_no_index(bench: Bench):
     assert bench.reader.view().vector_index is None
 
 
+@pytest.mark.thorough
 def test_many_rows_get_one_and_the_release_says_how_it_is_searched(orchard: Bench):
     shape = reindex(orchard.store, orchard.publisher.table, POLICY)
     assert shape is not None
@@ -55,6 +56,7 @@ def test_many_rows_get_one_and_the_release_says_how_it_is_searched(orchard: Benc
     assert reindex(orchard.store, orchard.publisher.table, POLICY) is None
 
 
+@pytest.mark.thorough
 def test_searches_stay_on_the_old_release_until_the_index_of_the_new_one_is_in_memory(orchard: Bench, monkeypatch: pytest.MonkeyPatch):
     before = orchard.live.number
     reindex(orchard.store, orchard.publisher.table, POLICY)
@@ -68,6 +70,7 @@ def test_searches_stay_on_the_old_release_until_the_index_of_the_new_one_is_in_m
     assert searched == [before]  # the index is as it was: nothing to load
 
 
+@pytest.mark.thorough
 def test_a_document_that_comes_after_the_index_is_found_before_and_after_folding(orchard: Bench):
     reindex(orchard.store, orchard.publisher.table, POLICY)
     orchard.put("new", "A walnut stands alone by the gate.")
@@ -80,6 +83,7 @@ def test_a_document_that_comes_after_the_index_is_found_before_and_after_folding
     assert orchard.found("walnut by the gate", mode="vector")[0] == "new"
 
 
+@pytest.mark.thorough
 def test_an_index_is_made_while_batches_come_and_holds_what_was_there_before_it(orchard: Bench, monkeypatch: pytest.MonkeyPatch):
     build = vector_index.build
 
@@ -100,6 +104,7 @@ def test_an_index_is_made_while_batches_come_and_holds_what_was_there_before_it(
     assert orchard.found("walnut by the gate", mode="vector")[0] == "late"
 
 
+@pytest.mark.thorough
 def test_what_the_index_finds_has_the_scores_of_an_exact_search(orchard: Bench):
     reindex(orchard.store, orchard.publisher.table, POLICY)
     orchard.put("new", "A walnut stands alone by the gate.")  # in no index
@@ -115,6 +120,7 @@ def test_what_the_index_finds_has_the_scores_of_an_exact_search(orchard: Bench):
         assert sum(candidate.score >= least for candidate in found) >= 0.95 * limit
 
 
+@pytest.mark.thorough
 def test_nobody_folds_while_an_index_is_made(orchard: Bench):
     with indexes_of(orchard.store, orchard.publisher.table) as lease:
         assert lease.try_acquire()
@@ -139,6 +145,7 @@ def test_recall_is_measured_against_every_row(orchard: Bench):
     assert everything.recall.mean > 0.9
 
 
+@pytest.mark.thorough
 def test_recall_is_measured_on_golden_questions_about_what_is_there_and_on_known_items(orchard: Bench):
     assert list(golden_questions(orchard.reader.view())) == []
     golden = next(question for question in dataset.load() if len(question.passages) == 1)
@@ -154,6 +161,7 @@ def test_recall_is_measured_on_golden_questions_about_what_is_there_and_on_known
     assert questions(view, orchard.embedder, 1).shape == (1, orchard.embedder.dimensions)
 
 
+@pytest.mark.thorough
 def test_the_nearest_are_those_of_an_exact_search(orchard: Bench):
     view = orchard.reader.view()
     vectors = known_items(view, orchard.embedder, 5)
@@ -189,6 +197,7 @@ def test_without_an_index_there_is_nothing_to_check(orchard: Bench):
     assert check(orchard.store, POLICY, orchard.embedder) is None
 
 
+@pytest.mark.thorough
 def test_a_request_may_be_searched_more_or_less_thoroughly_than_its_release(orchard: Bench):
     reindex(orchard.store, orchard.publisher.table, POLICY)
     published(orchard)

@@ -28,6 +28,7 @@ def rows(bench: Bench) -> dict[str, list[tuple[str, str, int]]]:
     }
 
 
+@pytest.mark.thorough
 def test_what_was_added_and_changed_since_waits_again_and_is_as_it_was(bench: Bench):
     bench.put("changed", "An old text about apples.")
     back = bench.live.number
@@ -53,6 +54,7 @@ def test_what_was_deleted_since_is_not_shown_for_a_moment(bench: Bench):
     assert bench.store.ledger.get(["gone"])["gone"].state == "deleted"
 
 
+@pytest.mark.thorough
 def test_what_was_deleted_and_added_again_since_does_not_show_its_old_text(bench: Bench):
     bench.put("again", "The old text about apples.")
     back = bench.live.number
@@ -64,6 +66,7 @@ def test_what_was_deleted_and_added_again_since_does_not_show_its_old_text(bench
     assert [text for _, text, _ in rows(bench)["again"]] == ["The new text about pears."]
 
 
+@pytest.mark.thorough
 def test_what_is_accepted_meanwhile_is_newer(bench: Bench):
     bench.put("a", "First text.")
     back = bench.live.number
@@ -83,6 +86,7 @@ class Faulty(HashingEmbedder):
 
 
 @pytest.mark.parametrize("documents", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_after_a_bad_batch_the_index_is_as_if_it_had_never_had_the_fault(bench: Bench, documents: int):
     bench.put("before", "A text about apples.")
     back = bench.live.number
@@ -103,6 +107,7 @@ def killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 def test_a_kill_before_the_release_changes_nothing_and_it_is_done_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     bench.put("a", "First text.")
     back = bench.live.number
@@ -122,6 +127,7 @@ def test_a_kill_before_the_release_changes_nothing_and_it_is_done_again(bench: B
     assert [text for _, text, _ in rows(bench)["a"]] == ["Second text."]
 
 
+@pytest.mark.thorough
 def test_an_alias_whose_original_came_since_is_found_again(bench: Bench):
     text = " ".join(f"word{number}" for number in range(200))
     back = bench.live.number

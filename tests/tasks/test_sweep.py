@@ -231,6 +231,7 @@ def test_lost_or_damaged_stamps_cost_reading_and_nothing_else(bench: Bench, fold
     assert bench.store.inbox.is_empty()
 
 
+@pytest.mark.thorough
 def test_stamps_that_the_ledger_does_not_agree_with_are_not_trusted(bench: Bench, folder: Path):
     source = settled(folder)
     sweep(bench.store, source)
@@ -280,6 +281,7 @@ def test_moving_everything_loses_nothing_and_asks_nobody(bench: Bench, folder: P
     assert (result.withheld, len(result.changes.removed), len(result.changes.moved)) == (False, 23, 23)
 
 
+@pytest.mark.thorough
 def test_a_full_inbox_is_waited_for_and_nothing_is_lost(bench: Bench, folder: Path):
     for i in range(250):
         (folder / f"{i:03d}.md").write_text(f"number {i}")

@@ -73,6 +73,7 @@ def test_batches_wait_for_folding_that_can_not_keep_up(bench: Bench, keeping: Up
     keeping.finish()
 
 
+@pytest.mark.thorough
 def test_what_changes_and_goes_while_it_is_folded_is_as_it_should_be(bench: Bench, keeping: Upkeep):
     bench.ingest(*(Draft(f"d{number}", content=f"text {number} of the beginning".encode()) for number in range(20)))
     for number in range(0, 20, 4):
@@ -120,6 +121,7 @@ def test_a_failure_that_nobody_expects_is_logged_and_the_next_batch_goes_in(
     assert bench.found("text") == ["a"]
 
 
+@pytest.mark.thorough
 def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping: Upkeep):
     for number in range(6):
         bench.put(f"d{number}", f"text {number}", metadata={"kind": ("even", "odd")[number % 2]})
@@ -133,6 +135,7 @@ def test_a_filter_finds_the_rows_of_every_part_of_an_index(bench: Bench, keeping
     assert found == ["d4"]
 
 
+@pytest.mark.thorough
 def test_batches_wait_for_a_folding_after_one_that_gave_way_to_them(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
     folded, tries = upkeep.fold, list[str]()
 

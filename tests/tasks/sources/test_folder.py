@@ -148,6 +148,7 @@ def test_the_files_of_the_platform_itself_are_left_out(folder: Path):
     assert source.covers(folder / "data.md")
 
 
+@pytest.mark.thorough
 def test_twenty_thousand_files_are_listed_in_a_second_or_two(tmp_path: Path):
     for i in range(200):
         (tmp_path / f"{i}").mkdir()
