@@ -65,6 +65,7 @@ def test_it_is_done_without_a_memory_of_vectors_too():
     assert known_ahead(b'{"query": "copper"}', Asking(HashingEmbedder(), Serving(cache_mib=0), here=True)) == ["copper"]
 
 
+@pytest.mark.thorough
 def test_a_model_that_is_replaced_does_not_stay_for_it():
     ahead, model = Ahead(), Asking(HashingEmbedder(), Serving(), here=True)
     ahead.uses(model)

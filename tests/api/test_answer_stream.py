@@ -53,6 +53,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, chat: ScriptedChat) -> Iterat
         yield running
 
 
+@pytest.mark.thorough
 def test_the_sentences_of_the_sources_stream_as_the_whole_reply_tells_them(api):
     api.put("brewery", f"Beer is old. {FACTS[0]} Nobody knows why.")
     sources, *tokens, done = heard(api)
@@ -78,6 +79,7 @@ def test_what_is_wrong_before_the_stream_begins_is_a_plain_problem(api):
     assert api.post("/v1/answers", ASKED | {"filter": {"nothing": 1}}).status == 400
 
 
+@pytest.mark.thorough
 def test_each_sentence_is_sent_once_it_is_checked_and_the_rest_is_marked(told, chat):
     chat.script = says(
         "The Faxe brewery ",
@@ -121,6 +123,7 @@ def test_a_sentence_is_there_before_the_next_is_written(told, chat):
     ],
     ids=["ends early", "ends without its reason", "no JSON", "another shape", "an error", "a huge line", "no end", "silence"],
 )
+@pytest.mark.thorough
 def test_a_model_that_fails_before_its_first_sentence_is_replaced(told, chat, script, reason):
     chat.script = script
     within = 2 if reason == "not done in time" else 20

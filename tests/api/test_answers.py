@@ -39,6 +39,7 @@ def test_an_answer_can_be_asked_of_an_older_release(api):
     assert api.post("/v1/answers", {"question": "Where is the Faxe brewery?", "release": 1}).json["grounded"] is False
 
 
+@pytest.mark.thorough
 def test_when_the_language_model_is_down_the_sources_answer_and_the_reply_says_so(tmp_path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # and not listening: who connects is refused

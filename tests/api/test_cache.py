@@ -15,6 +15,7 @@ def is_cached(api, **more):
     return "cached" in api.post("/v1/search", ASKED | more).json["timings_ms"]
 
 
+@pytest.mark.thorough
 def test_a_repeated_search_is_remembered_and_says_so(own):
     own.start_ingester().put("mine", "Silver was mined in Sala.")
     first, second = (own.post("/v1/search", ASKED).json for _ in range(2))
@@ -24,6 +25,7 @@ def test_a_repeated_search_is_remembered_and_says_so(own):
     assert not is_cached(own, filter={"doc_id": "mine"})
 
 
+@pytest.mark.thorough
 def test_a_key_with_a_filter_never_sees_what_another_key_found(own):
     own.start_ingester().put("mine", "Silver was mined in Sala.")
     other = own.key("reader", {"doc_id": "other"})
@@ -32,6 +34,7 @@ def test_a_key_with_a_filter_never_sees_what_another_key_found(own):
     assert own.found(**ASKED) == ["mine"]
 
 
+@pytest.mark.thorough
 def test_a_new_release_is_searched_anew(own):
     own.start_ingester().put("mine", "Silver was mined in Sala.")
     own.found(**ASKED)
@@ -75,6 +78,7 @@ def test_what_is_purged_is_never_shown_again(own):
     assert own.found(**ASKED) == []
 
 
+@pytest.mark.thorough
 def test_questions_are_logged_though_their_replies_are_remembered(own):
     own.start_ingester().put("mine", "Silver was mined in Sala.")
     for _ in range(3):
@@ -100,6 +104,7 @@ def test_vectors_are_remembered_without_the_question():
     assert len(asked) == 4
 
 
+@pytest.mark.thorough
 def test_no_memory_remembers_nothing(own):
     own.platform.replies = Replies(0)
     own.start_ingester().put("mine", "Silver was mined in Sala.")

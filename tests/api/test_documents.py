@@ -41,6 +41,7 @@ def test_a_document_that_is_not_waited_for_is_accepted_at_once(api):
     assert "unwaited" in api.found("silver in Sala")
 
 
+@pytest.mark.thorough
 def test_what_waits_is_accepted_durable_and_listed(own):
     reply = own.put("patient", FALUN, wait=0.1)
     assert (reply.status, set(reply.json)) == (202, {"doc_id", "accepted_at"})
@@ -54,6 +55,7 @@ def test_what_waits_is_accepted_durable_and_listed(own):
     assert ids(own.get("/v1/documents?state=accepted")) == []
 
 
+@pytest.mark.thorough
 def test_a_document_that_can_not_be_indexed_is_set_aside_with_its_reason(api):
     reply = api.call("PUT", "/v1/documents/paper?wait=30", content=b"%PDF-1.7", headers={"Content-Type": "application/pdf"})
     assert (reply.status, reply.json["state"], reply.json["served"]) == (200, "quarantined", False)
@@ -231,6 +233,7 @@ def test_the_reason_to_replay_may_stand_in_the_body_too_where_nothing_else_may(o
     assert own.post(path, {}).json == {"replayed": 2}
 
 
+@pytest.mark.thorough
 def test_a_deleted_document_is_gone_from_old_releases_too(api):
     shown = api.put("secret", "The password is malachite.").json["release"]
     assert api.found("malachite", release=shown) == ["secret"] or "secret" in api.found("malachite", release=shown)
@@ -251,6 +254,7 @@ def test_a_document_put_again_after_its_deletion_does_not_bring_the_old_text_bac
     assert "phoenix" not in api.found("cinnabar ashes", release=old)
 
 
+@pytest.mark.thorough
 def test_a_deletion_that_is_not_waited_for_is_accepted(api):
     api.put("leaving", FALUN, wait=0)
     reply = api.delete("leaving", wait=0)
@@ -272,6 +276,7 @@ def test_a_purged_document_leaves_no_byte_in_the_home_and_says_what_had_to_go(ow
     assert [deed["what"] for deed in own.get("/v1/audit").json["items"]][:2] == ["purged", "asked for a purge"]
 
 
+@pytest.mark.thorough
 def test_nothing_is_purged_while_an_older_release_is_pinned(own):
     own.start_ingester().put("secret", "The vault opens.")
     own.post("/v1/rollback", {"to": 1})

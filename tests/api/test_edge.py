@@ -51,6 +51,7 @@ def connection(hasty):
         yield opened
 
 
+@pytest.mark.thorough
 def test_a_client_that_says_nothing_is_hung_up_on(connection):
     said, seconds = told(connection)
     assert said.startswith(b"HTTP/1.1 408 ")
@@ -150,6 +151,7 @@ def test_a_client_that_asks_for_another_protocol_gets_an_answer_in_this_one_and_
     assert seconds < PATIENCE_S + 3
 
 
+@pytest.mark.thorough
 def test_a_slow_reader_of_a_reply_that_waits_is_no_slow_sender(hasty):
     """A request that has come whole may be worked on for longer than its body might have taken."""
     began = monotonic()

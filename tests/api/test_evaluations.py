@@ -38,6 +38,7 @@ def evaluating(prefect, tmp_path_factory):
         yield running.start_ingester()
 
 
+@pytest.mark.thorough
 def test_an_evaluation_is_started_as_a_run_of_the_deployment(evaluating, prefect):
     asked = {"release": 1, "sample": 5, "part": "held_out", "answers": False, "minutes": 2.5}
     reply = evaluating.post("/v1/evaluations", asked)
@@ -147,6 +148,7 @@ def test_while_the_deployment_is_not_served_yet_the_caller_may_try_again(evaluat
     assert "evaluate/evaluate" in reply.detail
 
 
+@pytest.mark.thorough
 def test_finished_evaluations_are_listed_newest_first_by_pages(own):
     names = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(3)]
     for minutes, identifier in enumerate(names):

@@ -61,6 +61,7 @@ def test_what_is_no_feedback_is_refused(api: RunningApi, body: dict[str, object]
     assert api.post("/v1/feedback", body).status == 400
 
 
+@pytest.mark.thorough
 def test_the_metrics_say_how_much_of_it_is_good(own: RunningApi):
     own.start_ingester().put("mine", "The great copper mine is in Falun.")
     assert "groundwork_feedback_useful_share" not in own.get("/metrics").text

@@ -192,6 +192,7 @@ def golden(api: RunningApi, capsys: pytest.CaptureFixture[str]) -> Typed:
     return Typed(api, capsys)
 
 
+@pytest.mark.thorough
 def test_a_beir_folder_goes_in_with_its_documents_and_comes_out(api, golden, name, tmp_path: Path):
     folder = tmp_path / "beir"
     (folder / "qrels").mkdir(parents=True)

@@ -34,6 +34,7 @@ def test_half_of_what_a_language_model_needs_is_told(given, missing):
     assert language_model(Settings()) == PartReply("ok")
 
 
+@pytest.mark.thorough
 def test_ready_names_the_part_that_is_not_until_a_search_works(own):
     before = own.get("/health/ready", key=None)
     assert (before.status, before.headers["retry-after"]) == (503, "2")
@@ -46,6 +47,7 @@ def test_ready_names_the_part_that_is_not_until_a_search_works(own):
     assert set(ready.json["parts"].values()) == {"ok"}
 
 
+@pytest.mark.thorough
 def test_while_the_sample_is_indexed_ready_tells_how_far_it_is(own):
     own.settings.first_start_file.touch()
     assert own.get("/health/ready").json["progress"] == {"done": 0, "of": 0}

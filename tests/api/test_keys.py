@@ -43,6 +43,7 @@ def test_secrets_are_shown_once_and_stored_as_hashes_only(own):
     assert own.post("/v1/documents", content=b"", key=secret).status == 400
 
 
+@pytest.mark.thorough
 def test_a_revoked_key_is_refused_at_once(api):
     made = api.post("/v1/keys", {"role": "reader"}).json
     assert api.get("/v1/releases", made["key"]).status == 200

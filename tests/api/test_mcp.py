@@ -64,6 +64,7 @@ def test_the_tools_say_what_they_take_and_that_they_change_nothing(ask):
     assert {tool.output_schema["type"] for tool in tools.values()} == {"object"}
 
 
+@pytest.mark.thorough
 def test_search_finds_passages_with_their_source(ask, mines):
     found = ask(call("search", query="the silver mine of Sala", k=1))
     [hit] = found.structured_content["hits"]

@@ -115,6 +115,7 @@ def test_a_wrong_key_and_a_wrong_model_raise_what_clients_expect(api, client):
     assert unknown.value.code == "model_not_found"
 
 
+@pytest.mark.thorough
 def test_a_language_model_that_breaks_off_is_an_error_of_the_client(tmp_path):
     script = says(f'{FACT} [1: "{FACT}"] ', "And then ", finish=None, ends=False)
     with ScriptedChat(script) as chat, RunningApi(tmp_path, llm_url=chat.url, llm_model="teller") as running:

@@ -17,6 +17,7 @@ def folder(tmp_path):
     return ores
 
 
+@pytest.mark.thorough
 def test_a_plan_of_a_source_counts_what_a_sweep_would_do_and_does_nothing(folder, tmp_path):
     with RunningApi(tmp_path / "home", sources=str(folder)) as running:
         running.start_ingester()
@@ -83,6 +84,7 @@ def test_a_plan_of_a_folder_is_of_each_file_that_would_be_added_and_tells_which_
     }
 
 
+@pytest.mark.thorough
 def test_a_plan_refuses_the_paths_that_could_not_be_added(folder, own):
     own.start_ingester()
     (folder / "empty").mkdir()
@@ -93,6 +95,7 @@ def test_a_plan_refuses_the_paths_that_could_not_be_added(folder, own):
     assert (twice.status, "would both be document 'lead.txt'" in twice.detail) == (400, True)
 
 
+@pytest.mark.thorough
 def test_a_plan_tells_moves_skipped_documents_and_where_its_time_goes(folder, tmp_path):
     rows = tmp_path / "rows.ndjson"
     rows.write_text('{"doc_id": "a", "text": "Galena holds lead."}\n{"doc_id": "b"}\n')
@@ -112,6 +115,7 @@ def test_a_plan_tells_moves_skipped_documents_and_where_its_time_goes(folder, tm
         assert planned["bytes"] == len("Galena holds lead.")
 
 
+@pytest.mark.thorough
 def test_a_configured_source_can_be_named_by_its_uri_and_no_other_can(folder, tmp_path):
     with RunningApi(tmp_path / "home", sources=str(folder)) as running:
         running.start_ingester()

@@ -222,6 +222,7 @@ def test_a_body_of_10_mb_can_be_sent_to_its_end_before_the_reply_is_read(api, ke
     assert api.raw(head.encode() + body).startswith(f"HTTP/1.1 {status} ".encode())
 
 
+@pytest.mark.thorough
 def test_a_storage_that_fails_is_a_503_and_what_was_there_stays(own):
     own.start_ingester()
     own.put("kept", "The storage is fine.")

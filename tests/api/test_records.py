@@ -50,6 +50,7 @@ def test_on_another_release_it_shows_the_difference(filled):
     assert (again["release"], again["was_release"], again["same_passages"], len(again["new"])) == (live, made["release"], False, 1)
 
 
+@pytest.mark.thorough
 def test_passages_of_deleted_documents_are_named_and_not_shown(filled):
     made = filled.post("/v1/answers", QUESTION).json
     filled.delete("ore")
@@ -57,6 +58,7 @@ def test_passages_of_deleted_documents_are_named_and_not_shown(filled):
     assert (again["deleted"], again["same_passages"]) == (["ore"], True)
 
 
+@pytest.mark.thorough
 def test_a_record_is_for_the_key_that_asked_and_for_admins(filled):
     asked, other = filled.key("reader"), filled.key("writer")
     made = filled.post("/v1/answers", QUESTION, key=asked).json

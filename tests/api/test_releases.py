@@ -32,6 +32,7 @@ def live(api: RunningApi) -> dict[str, Any]:
     return {name: api.get("/v1/releases/live").json[name] for name in ("release", "pinned")}
 
 
+@pytest.mark.thorough
 def test_releases_are_listed_newest_first_and_say_what_they_are(three):
     listed = three.get("/v1/releases").json["items"]
     assert [(item["release"], item["rows"], item["status"], item["live"]) for item in listed] == [
@@ -66,6 +67,7 @@ def test_a_rollback_is_served_at_once_and_pinned_until_somebody_resumes(three):
     assert sorted(three.found("ore")) == ["a", "b", "c"]
 
 
+@pytest.mark.thorough
 def test_while_pinned_documents_go_in_unserved_and_a_put_does_not_wait_for_them(three):
     three.start_ingester().post("/v1/rollback", {"to": 4})
     reply = three.put("d", "Ore d.")
@@ -79,6 +81,7 @@ def test_while_pinned_documents_go_in_unserved_and_a_put_does_not_wait_for_them(
     assert "d" in three.found("ore")
 
 
+@pytest.mark.thorough
 def test_a_deletion_while_pinned_is_applied_to_what_is_served(three):
     three.start_ingester().post("/v1/rollback", {"to": 4})
     assert three.delete("a").json["state"] == "deleted"
@@ -110,6 +113,7 @@ def test_without_a_proven_release_it_goes_to_the_one_before(three):
     assert three.post("/v1/rollback", {"reason": "one more"}).json["live"] == 2
 
 
+@pytest.mark.thorough
 def test_promoting_an_older_release_pins_it_and_promoting_the_newest_follows_again(three):
     assert three.post("/v1/releases/2/promote", {"reason": "the best"}).json == {"live": 2, "was": 4, "held": 2, "pinned": True}
     assert three.post("/v1/releases/4/promote", {"reason": "the newest"}).json == {"live": 4, "was": 2, "held": 0, "pinned": False}
@@ -125,6 +129,7 @@ def test_a_held_release_can_be_promoted_all_the_same_and_who_did_it_is_kept(thre
     assert (promotion.kind, promotion.reason, promotion.by) == ("promoted", "I know", three.keys.all()[0].id)
 
 
+@pytest.mark.thorough
 def test_a_reclaimed_release_can_be_read_about_but_not_served(three):
     three.store.log.append("reclaimed", 0, by="test", detail={"releases": [2]})
     three.until(lambda: three.get("/v1/releases/2").json["status"] == "reclaimed")

@@ -73,6 +73,7 @@ def test_a_filter_keeps_what_satisfies_all_of_it(api, filter_, found):
 NESTED = {"tags": ["mine", 7, None], "author": {"name": "Ann", "born": 1854}, "a.b": "key", "a": {"b": "object", "c": True}, "none": None}
 
 
+@pytest.mark.thorough
 def test_metadata_with_lists_and_objects_is_found_by_what_is_in_it_and_shown_as_it_was_given(api):
     api.put("nested", "The nested mine has lists.", metadata=NESTED)
     for filter_ in (

@@ -21,6 +21,7 @@ def asked(api, key="", **more):
     return reply.json
 
 
+@pytest.mark.thorough
 def test_a_cursor_leads_from_page_to_page(api):
     ids, cursor = [], None
     for _ in range(3):

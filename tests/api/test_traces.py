@@ -55,6 +55,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         server.shutdown()
 
 
+@pytest.mark.thorough
 def test_a_request_and_the_batch_that_it_causes_are_one_story(collector, own):
     stop = telemetry.start("api", Settings())
     own.start_ingester()

@@ -39,6 +39,7 @@ def ask(noting: Traffic, times: int) -> None:
         noting.saw_search(Query(f"question {number}"), NOTHING, EMBEDDER, "ann")
 
 
+@pytest.mark.thorough
 def test_what_is_asked_over_http_is_kept_with_what_was_found(own: RunningApi):
     own.start_ingester()
     own.put("mine", "The great copper mine is in Falun.", metadata={"lang": "en"})
@@ -86,6 +87,7 @@ def test_many_are_written_soon_and_in_few_commits(queries: Queries, tmp_path: Pa
     assert len(tables.open_existing(tables.connect(str(tmp_path)), "queries").to_lance().get_fragments()) <= 4
 
 
+@pytest.mark.thorough
 def test_a_steady_stream_of_questions_is_written_now_and_then_and_not_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     commits: list[int] = []
 

@@ -29,6 +29,7 @@ def test_an_index_is_measured_at_several_sizes_and_the_forecast_is_kept(bench: B
     assert [size["rows"] for size in kept["sizes"]] == [size.rows for size in told.sizes]
 
 
+@pytest.mark.thorough
 def test_a_small_index_has_no_forecast_and_says_why(bench: Bench, tmp_path: Path):
     bench.put("a", "One stone is red and round.")
     told = assess(bench.store, IndexPolicy(), bench.embedder, tmp_path / "scratch", 50.0, NOW)

@@ -50,6 +50,7 @@ def test_each_document_gets_a_canary_that_finds_it(woods: Bench):
     assert mean_rank(taken) == np.mean(taken.ranks)
 
 
+@pytest.mark.thorough
 def test_what_does_not_find_its_passage_at_birth_is_kept_apart_with_the_rank(woods: Bench):
     view = woods.reader.view()
 

@@ -35,6 +35,7 @@ def test_a_good_judge_qualifies():
     assert told["seconds_per_question"] > 0
 
 
+@pytest.mark.thorough
 def test_a_judge_that_prefers_what_stands_first_does_not():
     with ScriptedJudge(first) as judge:
         held = examine(judge.judge(), EMBEDDER, pairs=FEW)
@@ -88,6 +89,7 @@ def test_tokens_that_the_endpoint_does_not_count_are_estimated():
     assert held.figures["tokens"] > 100 * held.figures["calls"]
 
 
+@pytest.mark.thorough
 def test_a_judge_is_examined_before_its_first_use_and_not_again_until_that_is_due(tmp_path, monkeypatch):
     monkeypatch.setattr(planted, "pairs", lambda: FEW)
     store = open_store(str(tmp_path / "index"), tmp_path)

@@ -76,6 +76,7 @@ def test_equal_candidates_are_mostly_promoted_and_hardly_ever_held():
     assert found[Verdict.HOLD] <= 1
 
 
+@pytest.mark.thorough
 def test_candidates_that_lose_what_matters_are_hardly_ever_promoted():
     assert verdicts(-0.05, 0.12, 100)[Verdict.PROMOTE] <= 2
 

@@ -284,6 +284,7 @@ def test_what_was_judged_is_not_asked_again_even_by_another_process(tmp_path):
         assert len(fake.keys) == 2 * asked
 
 
+@pytest.mark.thorough
 def test_an_evaluation_whose_judge_died_goes_on_where_it_was(tmp_path):
     attempts = [attempt(f"q{n}", f"Ada wrote the manual. It has {n} pages.") for n in range(4)]
     cache = VerdictCache(tmp_path / "v.sqlite")

@@ -76,6 +76,7 @@ def test_it_must_be_one_question_about_the_passage_in_other_words(written: str, 
     assert asks(written, text_of("heron")) is fits
 
 
+@pytest.mark.thorough
 def test_a_question_is_kept_for_the_passage_that_is_found_first_for_it(marshes: Bench):
     with ScriptedModel(QUESTION) as model:
         told = phrased(marshes, asking(Endpoint(model.url, "scripted")))
@@ -122,6 +123,7 @@ def test_garbage_and_endpoints_that_fail_or_hang_leave_the_canaries_as_they_are(
     assert marshes.store.canaries.all() == before
 
 
+@pytest.mark.thorough
 def test_a_few_are_made_at_once_until_there_are_enough(marshes: Bench, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(phrasing, "COUNT", 7)
     assert [phrased(marshes, by_name).made for _ in range(3)] == [AT_ONCE, 2, 0]

@@ -1,5 +1,7 @@
 from math import ceil
 
+import pytest
+
 from evals import dataset
 from evals.prove import coverage_gap, prove
 from index.golden import GoldenQuestion, Passage
@@ -12,6 +14,7 @@ def test_the_first_full_evaluation_proves_its_release(library, evaluated):
     assert library.store.log.get(1).status == "proven"
 
 
+@pytest.mark.thorough
 def test_a_release_that_is_significantly_worse_stays_checked(library, evaluated):
     for number in (1, 2, 3):
         library.release({"d": f"Text {number}."})
@@ -22,6 +25,7 @@ def test_a_release_that_is_significantly_worse_stays_checked(library, evaluated)
     assert [release.status for release in library.store.log.kept()] == ["proven", "checked", "proven"]
 
 
+@pytest.mark.thorough
 def test_it_is_compared_with_the_newest_proven_release_before_it(library, evaluated):
     for number in (1, 2, 3):
         library.release({"d": f"Text {number}."})
@@ -40,6 +44,7 @@ def test_the_proof_keeps_the_scores_and_names_its_evaluation(library, evaluated)
     assert (event.kind, event.by, event.detail) == ("proven", "evaluate", {"scores": [], "evaluation": "e1"})
 
 
+@pytest.mark.thorough
 def test_a_proven_or_held_release_is_not_proven_again(library, evaluated):
     library.release({"d": "Text."})
     prove(library.store, evaluated("e1", 1, 0.5))

@@ -88,6 +88,7 @@ def test_one_that_was_killed_three_times_is_stored_as_failed_with_how_far_it_was
     assert store.evaluations.get(KILLED) is None
 
 
+@pytest.mark.thorough
 def test_where_prefect_does_not_know_it_any_more_it_failed(store: Store, prefect: FakePrefect):
     prefect.runs.clear()
     leave(store, step())

@@ -48,6 +48,7 @@ def watch(woods: Bench, clock: Clock) -> CanaryWatch:
     return CanaryWatch(store, lambda _: woods.embedder, pause_s=0.0, clock=clock)
 
 
+@pytest.mark.thorough
 def test_a_run_is_kept_and_the_same_release_is_not_asked_again(woods: Bench, watch: CanaryWatch):
     taken = watch.look()
     assert taken is not None
@@ -66,6 +67,7 @@ def test_a_new_release_is_asked_and_what_is_new_in_it_gets_canaries(woods: Bench
     assert (taken.release, len(taken.canaries)) == (woods.live.number, 7)
 
 
+@pytest.mark.thorough
 def test_what_a_run_has_no_time_for_is_asked_in_the_next(watch: CanaryWatch):
     watch.budget_s = 0.0
     runs = [watch.look() for _ in range(7)]
@@ -83,6 +85,7 @@ def test_the_pinned_release_is_asked_not_the_newest(woods: Bench, watch: CanaryW
     assert taken.release == before
 
 
+@pytest.mark.thorough
 def test_a_deletion_is_asked_again_on_a_pinned_release(woods: Bench, watch: CanaryWatch):
     woods.store.log.append("rolled_back", woods.live.number, "test")
     assert watch.look()
@@ -96,6 +99,7 @@ def test_an_empty_index_is_not_asked(bench: Bench):
     assert CanaryWatch(open_store(str(bench.store.folder), bench.store.folder), lambda _: bench.embedder).look() is None
 
 
+@pytest.mark.thorough
 def test_the_thread_goes_on_after_what_goes_wrong_and_ends_when_told(woods: Bench, watch: CanaryWatch, monkeypatch: pytest.MonkeyPatch):
     failures = [Unavailable("the model is away")]
 

@@ -79,6 +79,7 @@ def three(bench: Bench) -> Bench:
     return bench
 
 
+@pytest.mark.thorough
 def test_going_back_serves_the_release_before_the_one_at_fault_with_the_reason(three: Bench):
     go_back(three.store, check(alarm(release=3)))
     state = three.store.log.state
@@ -97,6 +98,7 @@ def test_it_does_not_go_back_without_a_release_or_because_people_ask_otherwise(t
     assert three.store.log.state.live == 4
 
 
+@pytest.mark.thorough
 def test_it_never_moves_what_is_pinned_and_only_for_an_alarm_that_has_just_begun(three: Bench):
     go_back(three.store, Check(AT, (alarm(release=3),), (), ()))
     assert three.store.log.state.live == 4

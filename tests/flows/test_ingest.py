@@ -167,6 +167,7 @@ def folded(drain: Drain) -> None:
     drain.upkeep.finish()
 
 
+@pytest.mark.thorough
 def test_folding_that_fails_gives_way_and_the_next_batch_goes_in(bench):
     drain = drain_of(bench)
     for doc_id in ("a", "b"):

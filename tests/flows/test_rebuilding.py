@@ -105,6 +105,7 @@ def test_after_it_batches_are_made_by_the_new_model(bench: Bench, rebuilding: Re
     assert retrieve(bench.reader, rebuilding.drain.tools.embedder, Query("harbour")).hits[0].chunk.doc_id == "new"
 
 
+@pytest.mark.thorough
 def test_what_the_gate_holds_is_there_to_be_looked_at_and_not_live(bench: Bench, rebuilding: Rebuilding, gate: Gate):
     before = bench.live
     gate.fault = "3 of 500 have a length that is not 1"
@@ -119,6 +120,7 @@ def test_what_the_gate_holds_is_there_to_be_looked_at_and_not_live(bench: Bench,
     assert len(bench.reader.view(gate.candidate.number).chunks_of("long")) > 1
 
 
+@pytest.mark.thorough
 def test_a_verdict_that_is_not_clear_holds_too(bench: Bench, rebuilding: Rebuilding, gate: Gate):
     gate.verdict = Verdict.INCONCLUSIVE
     assert ended(rebuilding, ask(bench, SHORT_PASSAGES)) == "held"
@@ -134,6 +136,7 @@ def test_an_admin_may_override_and_nothing_is_embedded_twice(bench: Bench, rebui
     assert bench.live.checks["gate"] == {"override": "a test"}
 
 
+@pytest.mark.thorough
 def test_a_cancelled_rebuild_leaves_nothing(bench: Bench, rebuilding: Rebuilding):
     before = bench.live
     number = ask(bench, SHORT_PASSAGES)
@@ -168,6 +171,7 @@ def test_what_is_there_already_is_done_at_once(bench: Bench, rebuilding: Rebuild
     assert bench.live == before
 
 
+@pytest.mark.thorough
 def test_settings_that_change_ask_for_a_rebuild_once_and_what_was_asked_over_http_stays(bench: Bench, rebuilding: Rebuilding):
     log = bench.store.log
     wish.follow_settings(log, SETTINGS)
@@ -197,6 +201,7 @@ class FailingOnce(HashingEmbedder):
         return super().embed(texts)
 
 
+@pytest.mark.thorough
 def test_after_a_failure_it_waits_and_goes_on_where_it_was(bench: Bench, rebuilding: Rebuilding, monkeypatch: pytest.MonkeyPatch):
     before, other = bench.live, Recipe(embedder="failing")
     rebuilding.workshop = Workshop(bench.tools, {other: FailingOnce()})

@@ -57,6 +57,7 @@ def test_what_is_there_at_the_start_is_swept(bench: Bench, folder: Path):
         assert waiting(bench.store) == {"a.md": "put"}
 
 
+@pytest.mark.thorough
 def test_a_saved_file_is_in_the_inbox_within_two_seconds(bench: Bench, folder: Path):
     with watching(bench.store, folder):
         (folder / "b.md").write_text("Text of b.")
@@ -77,6 +78,7 @@ def test_an_editor_that_replaces_the_file_is_followed(bench: Bench, folder: Path
         assert bench.store.inbox.segments()[0].writes == 1
 
 
+@pytest.mark.thorough
 def test_a_file_that_goes_or_gets_another_name_is_followed(bench: Bench, folder: Path):
     (folder / "b.md").write_text("Text of b.")
     with watching(bench.store, folder):
@@ -87,6 +89,7 @@ def test_a_file_that_goes_or_gets_another_name_is_followed(bench: Bench, folder:
         soon(lambda: waiting(bench.store) == {"a.md": "delete", "b.md": "delete", "c.md": "put"})
 
 
+@pytest.mark.thorough
 def test_a_folder_that_comes_goes_or_gets_another_name_is_followed_with_what_is_in_it(bench: Bench, folder: Path, tmp_path: Path):
     ready = tmp_path / "ready" / "deep"
     ready.mkdir(parents=True)
@@ -130,6 +133,7 @@ def test_a_flood_is_met_with_a_sweep(bench: Bench, folder: Path):
         soon(lambda: len(waiting(bench.store)) == FLOOD + 2, 20.0)
 
 
+@pytest.mark.thorough
 def test_many_files_that_go_are_not_removed_until_a_sweep_has_asked(bench: Bench, folder: Path, caplog: pytest.LogCaptureFixture):
     for i in range(20):
         (folder / f"{i}.md").write_text(f"number {i}")
@@ -142,6 +146,7 @@ def test_many_files_that_go_are_not_removed_until_a_sweep_has_asked(bench: Bench
         assert len(waiting(bench.store)) <= 5
 
 
+@pytest.mark.thorough
 def test_a_folder_that_is_away_loses_nothing_and_is_followed_again_when_it_is_back(bench: Bench, folder: Path):
     with watching(bench.store, folder):
         bench.drain()
@@ -156,6 +161,7 @@ def test_a_folder_that_is_away_loses_nothing_and_is_followed_again_when_it_is_ba
         soon(lambda: "c.md" in waiting(bench.store))
 
 
+@pytest.mark.thorough
 def test_a_folder_can_be_looked_at_instead(bench: Bench, folder: Path):
     with watching(bench.store, folder, "poll"):
         (folder / "b.md").write_text("Text of b.")

@@ -1,8 +1,11 @@
 """What a table takes on disk, and what of it one release needs."""
 
+import pytest
+
 from tests.bench import Bench
 
 
+@pytest.mark.thorough
 def test_the_files_of_a_release_are_a_part_of_those_of_the_table(bench: Bench):
     for number in range(3):
         bench.put("a", f"apples, edition {number}")

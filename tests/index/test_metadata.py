@@ -81,6 +81,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
+@pytest.mark.thorough
 def test_what_is_stored_gives_back_what_was_given(metadata: dict[str, Any]):
     row = stored(metadata, ["f"])
     assert shown(row) == metadata

@@ -79,6 +79,7 @@ def test_what_a_log_keeps_in_memory_and_reads_at_a_start_does_not_grow_with_the_
     assert db.open_table("past_releases").count_rows() == 5
 
 
+@pytest.mark.thorough
 def test_releases_that_were_set_aside_are_shown_with_what_they_were(db: DBConnection, log: ReleaseLog):
     for each in (log, ReleaseLog(db)):
         assert (each.get(2).status, each.get(2).rows, each.get(2).scores) == ("reclaimed", 20, [{"metric": "nDCG@10", "value": 0.7}])

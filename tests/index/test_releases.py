@@ -167,6 +167,7 @@ def test_processes_appending_at_once_lose_nothing_and_leave_no_gap(db: DBConnect
         assert log.events == events
 
 
+@pytest.mark.thorough
 def test_threads_that_share_a_log_lose_nothing(db: DBConnection):
     log = ReleaseLog(db)
     with ThreadPoolExecutor(4) as pool:

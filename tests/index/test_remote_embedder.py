@@ -209,6 +209,7 @@ def test_another_number_of_dimensions_is_another_model(embedder: RemoteEmbedder,
         embedder.embed_query("a")
 
 
+@pytest.mark.thorough
 def test_the_fingerprint_names_service_model_and_dimensions(embedder: RemoteEmbedder, service: LetterService):
     assert embedder.dimensions == 4
     assert RemoteEmbedder(service.url + "/embeddings", "letters").fingerprint == embedder.fingerprint

@@ -105,6 +105,7 @@ def test_a_named_release_shows_the_text_of_then(bench: Bench):
     assert texts(bench, "fruit", release=1) == []
 
 
+@pytest.mark.thorough
 def test_a_pinned_index_shows_the_pinned_release_until_it_resumes(bench: Bench):
     bench.put("fruit", APPLES)
     bench.put("fruit", PEARS)
@@ -131,6 +132,7 @@ def test_a_reclaimed_release_is_a_conflict_even_while_it_is_still_open(bench: Be
         bench.reader.view(1)
 
 
+@pytest.mark.thorough
 def test_a_deleted_document_is_gone_from_every_release_at_once(bench: Bench):
     bench.put("apples", APPLES)
     bench.put("pears", PEARS)
@@ -193,6 +195,7 @@ def test_passages_of_a_document_come_in_order(bench: Bench):
     assert bench.reader.view().chunks_of("missing") == []
 
 
+@pytest.mark.thorough
 def test_more_releases_than_are_kept_open_can_be_searched(bench: Bench):
     bench.put("fruit", APPLES)
     bench.put("fruit", PEARS)

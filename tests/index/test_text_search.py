@@ -56,6 +56,7 @@ def test_where_many_have_the_same_score_more_of_them_are_looked_at_but_never_all
     assert few.depths == many.depths == [11, 80, 20_000]
 
 
+@pytest.mark.thorough
 def test_a_search_by_text_finds_the_same_of_many_equal_passages_each_time(bench: Bench):
     bench.ingest(*(Draft(f"d{n}", content=f"apples number{n}".encode()) for n in range(150)))
     view = bench.reader.view()
@@ -81,6 +82,7 @@ def bytes_after_a_search(bench: Bench, datasets: TextDatasets, part: str) -> int
     return int(dataset.session().size_bytes())
 
 
+@pytest.mark.thorough
 def test_searches_go_on_when_what_was_opened_first_is_cleaned_away(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(text_search, "MOST_REPLACED", 0)
     bench.put("apples", "apples")

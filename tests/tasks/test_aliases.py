@@ -67,6 +67,7 @@ def test_when_the_canonical_document_goes_or_changes_an_alias_takes_its_place(fo
     assert folded.live.aliases == (1 if change == "deleted" else 1 + (states["a"][0] == "duplicate"))
 
 
+@pytest.mark.thorough
 def test_an_alias_keeps_its_revision_and_release_when_it_takes_the_place(folded):
     before = folded.store.ledger.get(["b", "c"])
     folded.delete("a")
@@ -76,12 +77,14 @@ def test_an_alias_keeps_its_revision_and_release_when_it_takes_the_place(folded)
     }
 
 
+@pytest.mark.thorough
 def test_a_small_change_of_the_canonical_document_keeps_its_aliases(folded):
     folded.put("a", ONE + " Indeed.")
     assert standing(folded)["b"] == ("duplicate", "a")
     assert folded.found("great copper mine of Falun") == ["a", "z"]
 
 
+@pytest.mark.thorough
 def test_an_alias_that_changes_stands_for_itself_and_can_come_back(folded):
     folded.put("b", "Something else is written here now, about nothing that has to do with metals at all.")
     assert standing(folded)["b"] == ("indexed", None)
@@ -90,6 +93,7 @@ def test_an_alias_that_changes_stands_for_itself_and_can_come_back(folded):
     assert folded.live.aliases == 2
 
 
+@pytest.mark.thorough
 def test_a_canonical_document_that_becomes_an_alias_takes_its_aliases_along(folded):
     folded.put("a", OTHER)
     states = standing(folded)
@@ -97,6 +101,7 @@ def test_a_canonical_document_that_becomes_an_alias_takes_its_aliases_along(fold
     assert sorted([states["b"][0], states["c"][0]]) == ["duplicate", "indexed"]
 
 
+@pytest.mark.thorough
 def test_a_deleted_canonical_document_is_replaced_in_older_releases_too(folded):
     before = folded.live.number
     folded.delete("a")
@@ -104,12 +109,14 @@ def test_a_deleted_canonical_document_is_replaced_in_older_releases_too(folded):
     assert "a" not in folded.found("great copper mine of Falun", release=before)
 
 
+@pytest.mark.thorough
 def test_deleting_all_of_them_leaves_nothing(folded):
     folded.ingest(*(Draft(doc_id, "delete") for doc_id in ("a", "b", "c")))
     assert folded.found("great copper mine of Falun") == ["z"]
     assert folded.live.aliases == 0
 
 
+@pytest.mark.thorough
 def test_a_failed_revision_of_an_alias_leaves_it_an_alias(folded):
     folded.ingest(Draft("b", content=b"\x00", media_type="text/plain"))
     assert standing(folded)["b"] == ("quarantined", "a")
@@ -136,6 +143,7 @@ def test_an_equal_text_is_embedded_once(bench):
     assert bench.put("b", ONE).embedded == 0
 
 
+@pytest.mark.thorough
 def test_an_alias_whose_new_revision_fails_while_its_canonical_document_goes_takes_the_place(bench):
     bench.put("a", ONE)
     bench.put("b", SAME)

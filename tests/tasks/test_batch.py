@@ -70,6 +70,7 @@ def test_of_two_writes_in_one_batch_the_newer_one_counts(bench: Bench):
     assert bench.live.rows == 2
 
 
+@pytest.mark.thorough
 def test_a_failed_revision_leaves_the_old_one_served(bench: Bench):
     bench.put("a", "Good text.")
     outcome = bench.ingest(Draft("a", content=b"\x89PNG\x00", media_type="image/png"))
@@ -81,6 +82,7 @@ def test_a_failed_revision_leaves_the_old_one_served(bench: Bench):
     assert states(bench, "a") == {"a": "indexed"}
 
 
+@pytest.mark.thorough
 def test_a_failed_revision_after_a_deletion_in_one_batch_serves_nothing(bench: Bench):
     bench.put("a", "Good text.")
     bench.ingest(Draft("a", "delete"), Draft("a", content=b"\x00"))
@@ -103,6 +105,7 @@ def test_a_batch_that_fails_its_checks_is_split_until_only_the_bad_document_is_s
     assert bench.live.rows == 4
 
 
+@pytest.mark.thorough
 def test_no_release_ever_shows_a_batch_that_failed(bench: Bench):
     bench.publisher.table = ForgetfulTable(bench.publisher.table, bench, lost={"a", "b"})
     bench.accept(Draft("a", content=b"bad"), Draft("b", content=b"bad"))
@@ -149,6 +152,7 @@ def test_a_batch_of_which_most_breaks_the_contract_is_stopped_and_nothing_of_it_
     assert [hit.chunk.text for hit in strict_bench.search("text").hits] == ["The text from before."]
 
 
+@pytest.mark.thorough
 def test_a_batch_that_is_broken_altogether_is_stopped_too(strict_bench: Bench):
     outcome = strict_bench.ingest(*(Draft(f"bad{n}", content=GARBAGE) for n in range(12)))
     assert outcome.stopped is not None

@@ -67,6 +67,7 @@ def test_another_number_of_dimensions_is_found(bench: Bench):
     assert health.lengths(filled(bench), 32).detail == "they have 64 dimensions in place of 32"
 
 
+@pytest.mark.thorough
 def test_a_full_text_index_that_covers_nothing_is_found(bench: Bench):
     view = filled(bench)
     assert view.unindexed_text() == 0

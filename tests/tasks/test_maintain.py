@@ -151,6 +151,7 @@ def test_the_pinned_release_is_never_retired(bench: Bench):
     assert bench.found("apples") == ["a"]
 
 
+@pytest.mark.thorough
 def test_a_release_that_somebody_keeps_while_it_is_about_to_be_retired_stays(bench: Bench):
     for number in range(2, 2 + KEEP_LAST + 1):
         publish_again(bench, number)
@@ -183,6 +184,7 @@ def make_old(bench: Bench) -> None:
         os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
+@pytest.mark.thorough
 def test_originals_that_nothing_needs_are_dropped_when_they_are_old(bench: Bench):
     bench.put("a", "old text")
     bench.put("a", "new text")

@@ -220,6 +220,7 @@ CONTENT = st.one_of(
 @example(b"<ol start='99999999999999999999999'><li>x", "text/html")
 @example(b"<td colspan='99999999999999999999'>x</td>", "text/html")
 @settings(max_examples=250, deadline=None)
+@pytest.mark.thorough
 def test_any_bytes_of_any_type_parse_or_are_rejected(content: bytes, kind: str):
     try:
         result = parsed(content, kind)

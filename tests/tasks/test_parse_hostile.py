@@ -70,6 +70,7 @@ def test_an_archive_is_measured_by_what_it_says_and_by_what_it_is():
         archive.opened(papers.deflated_zeros(8), most=4 * 1024**2)
 
 
+@pytest.mark.thorough
 def test_an_archive_of_very_many_members_is_refused():
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as made:
@@ -102,6 +103,7 @@ def test_names_that_leave_the_archive_write_nothing(tmp_path: Path):
         (papers.pdf([""] * 3)[:300], kinds.PDF, "corrupt"),
     ],
 )
+@pytest.mark.thorough
 def test_nesting_and_loops_end_with_text_or_their_reason(content: bytes, kind: str, expected: str):
     began = time.perf_counter()
     found = outcome(content, kind)

@@ -80,6 +80,7 @@ def test_metadata_becomes_filterable_with_the_release(bench: Bench):
     assert bench.found("text", filter={"metadata.year": 2019}, release=2) == ["old"]
 
 
+@pytest.mark.thorough
 def test_each_release_is_protected_from_cleaning(bench: Bench):
     bench.put("a", "Apples.")
     bench.put("a", "Pears.")
@@ -89,6 +90,7 @@ def test_each_release_is_protected_from_cleaning(bench: Bench):
     assert texts == [[], ["Apples."], ["Pears."]]
 
 
+@pytest.mark.thorough
 def test_an_unfinished_batch_is_taken_back_and_done_again(bench: Bench):
     bench.put("a", "Old text.")
     batch = prepared(bench, Draft("a", content=b"New text."), Draft("b", content=b"Second."))
@@ -130,6 +132,7 @@ def test_another_embedder_is_refused_with_what_to_do(bench: Bench):
         Publisher(bench.store, tools)
 
 
+@pytest.mark.thorough
 def test_maintenance_is_published_only_when_it_moved_the_table(bench: Bench):
     for i in range(3):
         bench.put(f"d{i}", f"text {i}")
@@ -142,6 +145,7 @@ def test_maintenance_is_published_only_when_it_moved_the_table(bench: Bench):
     assert sorted(bench.found("text")) == ["d0", "d1", "d2"]
 
 
+@pytest.mark.thorough
 def test_batches_go_on_after_another_process_has_folded(bench: Bench):
     bench.put("a", "text")
     another_process(bench).table.fold()
@@ -170,6 +174,7 @@ def test_a_batch_whose_passages_are_not_found_never_becomes_a_release(bench: Ben
     assert bench.live.number == before + 1
 
 
+@pytest.mark.thorough
 def test_when_earlier_passages_are_lost_it_is_not_the_fault_of_the_batch(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     bench.put("before", "The old orchard by the river has apples.")
     before = bench.live

@@ -52,6 +52,7 @@ def test_no_file_has_its_text_its_words_or_its_bytes(bench: Bench):
     assert bench.live.rows == 1
 
 
+@pytest.mark.thorough
 def test_it_says_which_releases_it_had_to_drop_and_the_live_one_stays(bench: Bench):
     bench.put("secret", SECRET)
     before = bench.live.number
@@ -76,6 +77,7 @@ def test_the_same_bytes_of_another_document_stay_and_it_says_so(bench: Bench):
     assert bench.found("ferry") == ["two"]
 
 
+@pytest.mark.thorough
 def test_records_of_answers_from_it_go_and_others_stay(bench: Bench):
     bench.put("secret", SECRET)
     ids = {}
@@ -91,6 +93,7 @@ def test_records_of_answers_from_it_go_and_others_stay(bench: Bench):
         bench.store.answers.get(ids["secret"])
 
 
+@pytest.mark.thorough
 def test_golden_questions_and_proposals_forget_what_they_quote_of_it(bench: Bench):
     bench.put("secret", SECRET)
     quoted = (Quoted("secret", SECRET), Quoted("other", OTHER))

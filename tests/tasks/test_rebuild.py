@@ -66,6 +66,7 @@ def test_a_changed_chunker_cuts_stored_text_anew_and_embeds_only_what_is_new(ben
     assert bench.found("plums")[0] == "long"
 
 
+@pytest.mark.thorough
 def test_another_precision_is_another_generation_for_which_nothing_is_embedded(bench: Bench):
     bench.put("short", SHORT)
     bench.embedder.embedded.clear()
@@ -77,6 +78,7 @@ def test_another_precision_is_another_generation_for_which_nothing_is_embedded(b
     assert stored_bytes(bench.reader.view().vector_column) == 4 * bench.embedder.dimensions
 
 
+@pytest.mark.thorough
 def test_the_ledger_counts_the_passages_of_the_new_generation(bench: Bench):
     bench.put("long", LONG)
     finished(reopened(bench, shorter(bench)))
@@ -130,6 +132,7 @@ def test_a_generation_that_served_before_is_brought_up_to_date(bench: Bench):
     assert (bench.live.generation, bench.live.rows) == (first.generation, 1)
 
 
+@pytest.mark.thorough
 def test_pages_titles_and_metadata_stay_even_when_a_newer_revision_is_in_quarantine(bench: Bench):
     bench.ingest(Draft("a", media_type="text/markdown", content=f"# Fruit\n\n{LONG}".encode(), title="Fruit", metadata={"year": 2024}))
     bench.ingest(Draft("a", media_type="application/pdf", content=b"%PDF broken", title="Broken", metadata={"year": 2025}))
@@ -144,6 +147,7 @@ def test_pages_titles_and_metadata_stay_even_when_a_newer_revision_is_in_quarant
     }
 
 
+@pytest.mark.thorough
 def test_an_alias_stays_one(bench: Bench):
     bench.put("first", LONG)
     bench.put("second", LONG + " Indeed.")

@@ -128,6 +128,7 @@ def test_nobody_folds_while_an_index_is_made(orchard: Bench):
     assert fold(orchard.store, orchard.publisher.table) is True
 
 
+@pytest.mark.thorough
 def test_a_table_that_has_outgrown_its_index_gets_another(orchard: Bench):
     reindex(orchard.store, orchard.publisher.table, POLICY)
     assert reindex(orchard.store, orchard.publisher.table, replace(POLICY, retrain_growth=1.0)) is not None
@@ -193,6 +194,7 @@ def test_the_tuner_puts_what_it_finds_into_the_next_release(orchard: Bench):
     assert again.tuning is None
 
 
+@pytest.mark.thorough
 def test_without_an_index_there_is_nothing_to_check(orchard: Bench):
     assert check(orchard.store, POLICY, orchard.embedder) is None
 

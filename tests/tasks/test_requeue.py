@@ -43,6 +43,7 @@ def test_what_was_added_and_changed_since_waits_again_and_is_as_it_was(bench: Be
     assert requeue.debt(bench.store) is None
 
 
+@pytest.mark.thorough
 def test_what_was_deleted_since_is_not_shown_for_a_moment(bench: Bench):
     bench.put("gone", "A secret about apples.")
     bench.put("stays", "A text about apples.")

@@ -44,6 +44,7 @@ def orchard(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         ),
     ],
 )
+@pytest.mark.thorough
 def test_what_can_not_be_searched_is_refused_with_the_reason(orchard: Bench, query: dict[str, Any], reason: str):
     with pytest.raises(BadRequest) as refusal:
         orchard.search(**query)
@@ -85,6 +86,7 @@ def test_a_filter_narrows_every_mode(orchard: Bench):
     assert orchard.found("what grows", filter={"doc_id": {"in": ["pears", "carrots"]}, "metadata.kind": "fruit"}) == ["pears"]
 
 
+@pytest.mark.thorough
 def test_a_filter_comes_before_the_ranking_so_that_k_hits_remain(bench: Bench):
     bench.ingest(*(Draft(f"d{i:03d}", content=f"apples apples {i}".encode(), metadata={"rare": i % 50 == 0}) for i in range(150)))
     assert sorted(bench.found("apples", k=3, filter={"metadata.rare": True})) == ["d000", "d050", "d100"]
@@ -129,6 +131,7 @@ def test_a_filter_on_metadata_is_answered_by_an_index_before_and_after_folding(b
     assert "ScalarIndexQuery" in dataset.scanner(filter=condition).explain_plan()
 
 
+@pytest.mark.thorough
 def test_a_table_of_earlier_code_without_facets_is_written_and_filtered_all_the_same(bench: Bench):
     bench.store.db.open_table(f"chunks_{bench.live.generation}").drop_columns(["facets"])
     bench.publisher.publish_maintenance()

@@ -74,6 +74,7 @@ def test_a_file_that_was_set_aside_is_not_handed_in_again_until_it_changes(bench
     assert sweep(bench.store, source).changes.changed == ("notes:a.md",)
 
 
+@pytest.mark.thorough
 def test_a_file_that_comes_back_is_added_again(bench: Bench, folder: Path):
     source = FolderSource("notes", folder)
     sweep(bench.store, source)
@@ -85,6 +86,7 @@ def test_a_file_that_comes_back_is_added_again(bench: Bench, folder: Path):
     assert sweep(bench.store, source).changes.added == ("notes:a.md",)
 
 
+@pytest.mark.thorough
 def test_a_sweep_removes_only_what_came_from_its_source(bench: Bench, folder: Path):
     bench.put("http document", "text")
     bench.put("other:a.md", "text", source="other")
@@ -243,6 +245,7 @@ def test_stamps_that_the_ledger_does_not_agree_with_are_not_trusted(bench: Bench
     assert sweep(bench.store, source).changes.added == ("notes:b.md",)
 
 
+@pytest.mark.thorough
 def test_a_source_at_another_place_is_read_afresh(bench: Bench, folder: Path):
     sweep(bench.store, settled(folder))
     bench.drain()
@@ -254,6 +257,7 @@ def test_a_source_at_another_place_is_read_afresh(bench: Bench, folder: Path):
     assert bench.store.ledger.get(["notes:a.md"])["notes:a.md"].uri == (folder.with_name("elsewhere") / "a.md").as_uri()
 
 
+@pytest.mark.thorough
 def test_a_moved_file_goes_and_comes_in_the_same_sweep(bench: Bench, folder: Path):
     source = FolderSource("notes", folder)
     sweep(bench.store, source)
@@ -331,6 +335,7 @@ def test_paths_that_lose_too_much_lose_nothing(bench: Bench, folder: Path):
     assert bench.store.inbox.is_empty()
 
 
+@pytest.mark.thorough
 def test_what_another_sweep_hands_in_meanwhile_is_neither_read_again_nor_removed(bench: Bench, folder: Path):
     source = FolderSource("notes", folder)
     sweep(bench.store, source)
@@ -358,6 +363,7 @@ def test_what_another_sweep_hands_in_meanwhile_is_neither_read_again_nor_removed
     assert "notes:a.md" in bench.found("back")
 
 
+@pytest.mark.thorough
 def test_many_removals_wait_until_somebody_confirms_and_the_rest_goes_on(bench: Bench, folder: Path):
     for i in range(7):
         (folder / f"old{i}.md").write_text("old")

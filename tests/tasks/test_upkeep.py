@@ -17,6 +17,7 @@ def keeping(bench: Bench) -> Upkeep:
     return Upkeep(bench.store, bench.publisher, fold_every=2)
 
 
+@pytest.mark.thorough
 def test_it_is_due_after_so_many_batches(bench: Bench, keeping: Upkeep):
     for doc_id in ("a", "b"):
         bench.put(doc_id, f"text {doc_id}")
@@ -27,6 +28,7 @@ def test_it_is_due_after_so_many_batches(bench: Bench, keeping: Upkeep):
     assert (len(keeping.foldings), keeping.unfolded, bench.store.log.state.newest) == (1, 0, 4)
 
 
+@pytest.mark.thorough
 def test_many_new_rows_are_taken_into_the_full_text_at_once(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(upkeep, "TEXT_ROWS", 3)
     bench.put("a", "apples grow")
@@ -48,6 +50,7 @@ def unindexed(bench: Bench) -> dict[str, int]:
     return {column: table.count_rows() - indexes[column].num_rows_indexed for column in ("embedded_text", "chunk_id")}
 
 
+@pytest.mark.thorough
 def test_a_batch_does_not_wait_for_it(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
     may_go_on, folded = Event(), upkeep.fold
     monkeypatch.setattr(upkeep, "fold", lambda *given: may_go_on.wait(30) and folded(*given))
@@ -60,6 +63,7 @@ def test_a_batch_does_not_wait_for_it(bench: Bench, keeping: Upkeep, monkeypatch
     assert bench.store.log.get(bench.store.log.state.newest).rows == 2
 
 
+@pytest.mark.thorough
 def test_batches_wait_for_folding_that_can_not_keep_up(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
     begun, folded = Event(), upkeep.fold
     monkeypatch.setattr(upkeep, "fold", lambda *given: begun.wait(30) and folded(*given))
@@ -92,6 +96,7 @@ def test_what_changes_and_goes_while_it_is_folded_is_as_it_should_be(bench: Benc
     assert bench.live.rows == 15
 
 
+@pytest.mark.thorough
 def test_what_another_commit_gets_in_the_way_of_is_folded_another_time(bench: Bench, keeping: Upkeep, monkeypatch: pytest.MonkeyPatch):
     def lost(*_: object) -> None:
         raise RuntimeError("Retryable commit conflict")

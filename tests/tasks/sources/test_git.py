@@ -166,6 +166,7 @@ def test_what_git_could_take_for_an_option_or_more_than_a_ref_is_refused(tmp_pat
         GitSource.at(parse_address(text), tmp_path)
 
 
+@pytest.mark.thorough
 def test_sweeps_follow_the_commits(bench: Bench, repository: Repository, tmp_path: Path):
     source = remote(repository, tmp_path)
     assert sweep(bench.store, source).changes.added == ("repo:a.md", "repo:docs/b.md")
