@@ -55,7 +55,8 @@ def _started(what: str) -> Callable[[Terminal, Json], None]:
 
 def _scores(out: Terminal, reply: Json) -> None:
     """The scores of one evaluation with their 95 % intervals."""
-    out.line(f"Evaluation {reply['id']} of release {reply['release']}: {reply['state']}")
+    of = "" if reply["release"] is None else f" of release {reply['release']}"
+    out.line(f"Evaluation {reply['id']}{of}: {reply['state']}")
     if reply.get("reason"):
         out.line(reply["reason"])
     scores = reply.get("scores") or []

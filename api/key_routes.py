@@ -76,7 +76,8 @@ def list_keys(keys: NamedDependency[Keys], limit: Limit = 1_000, cursor: Cursor 
     summary="Rotate a key",
     operation_id="rotate_key",
     description="Gives a key a new secret, shown this once. The one before is refused at once, or after `grace_seconds`. The id stays, "
-    "so that the records of the key stay readable by it.",
+    "so that the records of the key stay readable by it. "
+    "A key that has expired needs a later `expires_at`, and its old secret stays refused.",
     tags=["Keys"],
     status_code=200,
     sync_to_thread=True,

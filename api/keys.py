@@ -91,17 +91,24 @@ class Keys:
             return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
     def rotate(self, identifier: str, grace: timedelta, expires_at: datetime | None = None) -> tuple[Key, str]:
-        """The key with a new secret; the one before is good for `grace`, the one before that no more. The id stays."""
+        """The key with a new secret; the one before is good for `grace`, unless it has expired, the one before that no more. The id stays.
+
+        Raises `Conflict` where the key has expired and no later expiry is given.
+        """
         secret, now = _secret(), datetime.now(UTC)
 
         def rotated(keys: dict[str, Key]) -> dict[str, Key]:
             before = _known(keys, identifier)
+            has_expired = before.expires_at is not None and before.expires_at <= now
+            if has_expired and not expires_at:
+                raise Conflict(f"the key has expired at {before.expires_at:%Y-%m-%dT%H:%M:%SZ}: give `expires_at` for the new secret")
+            kept = grace and not has_expired
             after = replace(
                 before,
                 digest=_digest(secret),
                 rotated_at=now,
-                old_digest=before.digest if grace else None,
-                old_until=now + grace if grace else None,
+                old_digest=before.digest if kept else None,
+                old_until=now + grace if kept else None,
                 expires_at=expires_at or before.expires_at,
             )
             return keys | {identifier: after}

@@ -221,6 +221,20 @@ def test_a_rotation_may_move_the_expiry(api):
     assert api.get("/v1/releases", rotated["key"]).status == 200
 
 
+def test_an_expired_secret_has_no_time_of_grace(api):
+    made, secret = api.keys.create("reader", expires_at=datetime(2026, 1, 2, tzinfo=UTC))
+    asked = {"expires_at": "2999-01-01T00:00:00Z", "grace_seconds": 3600}
+    rotated = api.post(f"/v1/keys/{made.id}/rotate", asked).json
+    assert (api.get("/v1/releases", rotated["key"]).status, rotated["old_until"]) == (200, None)
+    assert api.get("/v1/releases", secret).status == 401
+
+
+def test_an_expired_key_is_not_rotated_into_one_that_has_expired(api):
+    made, _ = api.keys.create("reader", expires_at=datetime(2026, 1, 2, tzinfo=UTC))
+    refused = api.post(f"/v1/keys/{made.id}/rotate")
+    assert (refused.status, "give `expires_at`" in refused.detail) == (409, True)
+
+
 def test_who_made_rotated_and_revoked_a_key_stands_in_the_audit_without_secrets(own):
     [admin] = own.get("/v1/keys").json["items"]
     made = own.post("/v1/keys", {"role": "reader", "per_minute": 7}).json
