@@ -6,7 +6,7 @@ BIN    := .venv/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --no-input install --no-compile -q -q -c requirements.lock
 ROOMS  := index tasks evals flows api deployments
 
-AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test thorough prove check bench lock clean
 .DEFAULT_GOAL := help
@@ -18,10 +18,10 @@ run: .venv/.run ## everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m deployments.local --with-parent
 
 test: .venv/.dev ## the quick tests, in minutes; ARGS= for pytest
-	@$(BIN)/python -m pytest -m "not slow and not thorough" $(AT_ONCE) $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not thorough" -n 3 $(BY_FILE) $(ARGS)
 
 thorough: .venv/.dev ## the tests that take about a second or more: whole platforms, processes that are killed, the real model; ARGS= for pytest
-	@$(BIN)/python -m pytest -m "thorough and not slow" $(AT_ONCE) $(ARGS)
+	@$(BIN)/python -m pytest -m "thorough and not slow" -n 2 $(BY_FILE) $(ARGS)
 
 prove: .venv/.prove ## the slow proofs: kills, rollbacks under load, hundreds of batches; ARGS= for pytest
 	@$(BIN)/python -m pytest -m slow $(ARGS)

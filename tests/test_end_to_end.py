@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.proofs.platform import RunningPlatform
+from tests.proofs.platform import START_S, RunningPlatform
 
 pytestmark = pytest.mark.thorough
 
@@ -19,7 +19,7 @@ LAKE = "Lake Siljan fills the rim of an old crater."
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 def test_a_day_in_the_life_of_the_platform(tmp_path):
     with RunningPlatform(tmp_path / "home") as platform:
         documents_are_searchable_when_they_have_been_waited_for(platform)
@@ -156,7 +156,7 @@ def the_burst_is_a_flow_run_with_a_report(platform: RunningPlatform) -> None:
 
 def the_evaluation_has_ended_as_a_flow_run_with_a_report(platform: RunningPlatform, asked: str) -> None:
     """None of the golden questions is about these documents: that is said, and nothing is scored."""
-    platform.until(lambda: platform.call("GET", f"/v1/evaluations/{asked}").json["state"] in ("completed", "failed"))
+    platform.until(lambda: platform.call("GET", f"/v1/evaluations/{asked}").json["state"] in ("completed", "failed"), START_S)
     evaluation = platform.call("GET", f"/v1/evaluations/{asked}").json
     assert evaluation["state"] == "completed", evaluation["reason"]
     assert [row["id"] for row in evaluation["questions"] if row["answerable"] and not row["stale"]] == []
