@@ -26,11 +26,11 @@ def main() -> int:
     if reason := refusal(settings.host, settings.keys_file, settings.admin_key_file):
         raise Misconfigured(reason)
     number = serving(settings.serving).workers
+    listening = uvicorn.Config(cast(Any, None), host=settings.host, port=settings.port, log_config=None).bind_socket()
     ensure_admin(Keys(settings.keys_file), settings.admin_key_file)
     pid_file = settings.home / "run" / "api.pid"
     pid_file.parent.mkdir(parents=True, exist_ok=True)
     pid_file.write_text(f"{os.getpid()}\n")
-    listening = uvicorn.Config(cast(Any, None), host=settings.host, port=settings.port, log_config=None).bind_socket()
     shutil.rmtree(settings.counts, ignore_errors=True)
     command = (sys.executable, "-m", "api.worker")
     if number == 1:  # it counts for itself

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     @field_validator("embedder_url", "llm_url", "judge_url", "webhook_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
-        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+        if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
             raise PydanticCustomError("web_address", "it should be a URL that begins with http:// or https://")
         return url
 

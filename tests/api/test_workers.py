@@ -166,6 +166,21 @@ def test_a_worker_that_says_that_it_is_misconfigured_is_not_tried_again(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
+def test_a_second_start_on_a_port_that_is_taken_leaves_what_runs_there_as_it_is(tmp_path):
+    pid_file = tmp_path / "run" / "api.pid"
+    pid_file.parent.mkdir()
+    pid_file.write_text("4711\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        second = os.environ | {"GROUNDWORK_HOME": str(tmp_path), "GROUNDWORK_PORT": port, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "api.serve"]
+        ended = subprocess.run(command, cwd=ROOT, env=second, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode
+    assert "Address already in use" in ended.stderr
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()] == ["run/api.pid"]
+    assert pid_file.read_text() == "4711\n"
+
+
 @pytest.fixture
 def counting(tmp_path):
     running = Watched([sys.executable, str(WORKER)], COUNTS=str(tmp_path))

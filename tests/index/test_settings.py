@@ -80,6 +80,11 @@ def test_what_is_no_address_on_the_web_is_refused(monkeypatch: pytest.MonkeyPatc
         Settings()
 
 
+def test_a_scheme_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GROUNDWORK_LLM_URL", "HTTPS://host/v1")
+    assert Settings().llm_url == "HTTPS://host/v1"
+
+
 def test_a_refused_value_is_not_shown_for_it_may_hold_a_secret(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GROUNDWORK_LLM_URL", "ftp://me:very-secret@host")
     with pytest.raises(ValidationError) as refused:
