@@ -65,7 +65,31 @@ class PackedLinear(nn.Module):
         return torch.ops.mkldnn._linear_pointwise(x, residual, self.weight, self.bias, "add")  # noqa: SLF001 - as above
 
 
-Linear = PlainLinear | PackedLinear
+class HalfLinear(nn.Module):
+    """Weights packed as float16, all else float32, by FBGEMM: for processors without instructions for small numbers.
+
+    A question of some ten tokens takes as long as reading the weights takes, and these are half as large.
+    Weights beyond 65,504 are cut there.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+
+    def plain(self, x: Tensor) -> Tensor:
+        """The product and the bias."""
+        return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """The same, through GELU."""
+        return functional.gelu(self.plain(x))
+
+    def add(self, x: Tensor, residual: Tensor) -> Tensor:
+        """The same, with the residual added."""
+        return self.plain(x).add_(residual)
+
+
+Linear = PlainLinear | PackedLinear | HalfLinear
 
 
 class Norm(nn.Module):
@@ -98,11 +122,11 @@ class Layer(nn.Module):
 class Bert(nn.Module):
     """An encoder from its weights, named as transformers names them, in one precision. How it attends is up to those that derive."""
 
-    def __init__(self, shape: BertShape, weights: Mapping[str, Tensor], precision: torch.dtype, *, packed: bool) -> None:
+    def __init__(self, shape: BertShape, weights: Mapping[str, Tensor], precision: torch.dtype, linear: type[Linear]) -> None:
         super().__init__()
         self.heads, self.hidden, self.first_position = shape.heads, shape.hidden, shape.first_position
         self.takes_first = shape.pooling == "cls"
-        given = _Weights(weights, precision, PackedLinear if packed else PlainLinear, shape)
+        given = _Weights(weights, precision, linear, shape)
         self.words = nn.Buffer(given.tensor("embeddings.word_embeddings.weight"))
         # Each text is one segment: the embedding of segment 0 goes with all positions.
         segment = weights["embeddings.token_type_embeddings.weight"][0]

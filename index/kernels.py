@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import normalize
 
-from index.bert import FlatBert, PaddedBert, scripted
+from index.bert import FlatBert, HalfLinear, Linear, PackedLinear, PaddedBert, PlainLinear, scripted
 from index.model_folder import BertShape
 from index.token_batches import TokenBatch, together
 from index.vectors import Vectors
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 PACKED_BFLOAT16, PACKED_FLOAT32, PLAIN_BFLOAT16 = "packed BERT, bfloat16", "packed BERT, float32", "BERT, bfloat16"
-# Name of the kernel: precision, and whether the weights are packed.
-BERT_KERNELS = {PACKED_BFLOAT16: (torch.bfloat16, True), PACKED_FLOAT32: (torch.float32, True), PLAIN_BFLOAT16: (torch.bfloat16, False)}
+HALF_WEIGHTS = "packed BERT, float16 weights"
+# Name of the kernel: precision of what is computed, and how its weights are kept.
+BERT_KERNELS: Mapping[str, tuple[torch.dtype, type[Linear]]] = {
+    PACKED_BFLOAT16: (torch.bfloat16, PackedLinear),
+    HALF_WEIGHTS: (torch.float32, HalfLinear),
+    PACKED_FLOAT32: (torch.float32, PackedLinear),
+    PLAIN_BFLOAT16: (torch.bfloat16, PlainLinear),
+}
 MODEL_KERNELS = {"model, bfloat16": torch.bfloat16, "model, float32": torch.float32}
 # These are public operations of torch no more, but the fastest where they work.
-PACKED = (PACKED_BFLOAT16, PACKED_FLOAT32)
+PACKED = (PACKED_BFLOAT16, HALF_WEIGHTS, PACKED_FLOAT32)
 # TorchScript watches its first run and makes a faster program in the second: nobody shall wait for that. With and without padding.
 FIRST_RUNS = 3
 WARM_UP = together([[0] * 8, *[[0]] * 3], pad=0, most=8)
@@ -82,10 +88,10 @@ class ModelKernel:
 
 def bert_kernel(name: str, shape: BertShape, folder: Path) -> BertKernel:
     """The kernel of that name from the weights in a model's folder."""
-    precision, packed = BERT_KERNELS[name]
+    precision, linear = BERT_KERNELS[name]
     weights = {key.removeprefix("bert.").removeprefix("roberta."): tensor for key, tensor in load_file(folder / WEIGHTS).items()}
     attends = FlatBert if precision == torch.float32 else PaddedBert
-    kernel = BertKernel(scripted(attends(shape, weights, precision, packed=packed)))
+    kernel = BertKernel(scripted(attends(shape, weights, precision, linear)))
     for _ in range(FIRST_RUNS):
         kernel(WARM_UP)
     return kernel

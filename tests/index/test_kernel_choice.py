@@ -21,13 +21,14 @@ class NoisyEngine:
 
     noise: float = 0.0
     seconds: float = 0.0
+    alone: float = 0.0
 
     def stream(self, texts: Sequence[str]) -> Generator[tuple[Places, Vectors]]:
         sleep(self.seconds * len(texts))
         yield np.arange(len(texts)), np.stack([self._vector(text) for text in texts])
 
     def question(self, text: str) -> Vectors:
-        sleep(self.seconds)
+        sleep(self.seconds + self.alone)
         return self._vector(text)
 
     def _vector(self, text: str) -> Vectors:
@@ -55,6 +56,11 @@ def test_the_fastest_of_those_with_the_right_vectors_comes_first():
     found = trials(engines, EXACT)
     assert names(found) == ["near", "exact"]
     assert found[1].cosine > 0.999999 > found[0].cosine > 0.999
+
+
+def test_a_question_by_itself_counts_as_well_as_passages_together():
+    engines = {"for passages": lambda: NoisyEngine(seconds=0.002, alone=0.003), "for both": lambda: NoisyEngine(seconds=0.003)}
+    assert names(trials(engines, EXACT)) == ["for both", "for passages"]
 
 
 def test_a_kernel_that_does_not_work_here_is_passed_over():
