@@ -16,7 +16,7 @@ from api.keys import Key
 from api.platform import Platform
 from api.requests import SearchRequest
 from api.stage_metrics import saw_search
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder
 from index.errors import Conflict, Unavailable
 from index.reader import Opened

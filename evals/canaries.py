@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import zip_longest
 
 from index.canaries import Canary, Kind
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.golden import GoldenQuestion, Passage
 from tasks.extract import sentences
 

@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from evals.canaries import holds, make, place_of
 from evals.ranking import K
 from index.canaries import Canaries, Canary, CanaryRun
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder, Vectors
 from index.errors import GroundworkError
 from index.reader import Opened

@@ -12,7 +12,7 @@ from evals.answers import Ask, Attempt, ask_all
 from evals.case import Case, Found, Search
 from evals.judge import Judge, Verdicts
 from evals.rows import rows_of, scores_of
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder
 from index.errors import BadRequest, Conflict, Unavailable
 from index.evaluations import Evaluation

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from evals.canaries import Corpus, Draft, canary_of
 from evals.canary_runs import Questions, ask, chosen
 from index.canaries import Canaries
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder
 from index.search import View
 from tasks.answer import GeneratorFailed

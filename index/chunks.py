@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -15,63 +14,14 @@ from lancedb.index import FTS, BTree
 from lancedb.table import LanceTable
 
 from index import schema, tables, vector_index
+from index.chunk_rows import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row, to_arrow
 from index.embedder import Embedder, Vectors
-from index.facets import facets
-from index.metadata import shown, stored
 from index.vector_index import VectorIndex
 from index.vectors import FULL_PRECISION, HALF_PRECISION
 
-FULL_TEXT_COLUMN = "embedded_text"
-FACETS = "facets"
 KEYS = ("chunk_id", "doc_id", "text_hash")
 # Nearly every search asks for one of them: whether a passage is an alias's, or where it comes from.
 FILTERED = ("source", "media_type", "duplicate_of")
-SHOWN = (
-    "chunk_id",
-    "doc_id",
-    "revision",
-    "ordinal",
-    "text",
-    "title",
-    "uri",
-    "source",
-    "media_type",
-    "heading",
-    "page",
-    "start",
-    "end",
-    "tokens",
-    "metadata",
-    "duplicate_of",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A passage of a document: `text` is characters `start` to `end` of the document's text.
-
-    `embedded_text` (title, headings and text) is what the embedder and the full-text index see. `duplicate_of` is the
-    document that says the same, and is shown in searches instead.
-    """
-
-    chunk_id: str
-    doc_id: str
-    revision: int
-    ordinal: int
-    text: str
-    title: str | None
-    uri: str | None
-    source: str
-    media_type: str
-    heading: tuple[str, ...]
-    start: int
-    end: int
-    tokens: int
-    text_hash: str
-    embedded_text: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-    page: int | None = None
-    duplicate_of: str | None = None
 
 
 def generation_name(embedder: Embedder, chunker_fingerprint: str, vector_bits: int) -> str:
@@ -93,7 +43,7 @@ class ChunkTable:
         self.generation = generation
         target = schema.chunks(dimensions, vector_bits)
         self._table: LanceTable = tables.open_or_create(db, table_name(generation), target, "chunk_id", KEYS, FILTERED, (FACETS,))
-        # A table of earlier code lacks the facets: its filters read the metadata of each row.
+        # A table of earlier code lacks the facets: its filters read the metadata of each row. Or what is shown in one column.
         # Its vectors stay as they are, whatever those of a new one would be.
         stored = self._table.schema
         target = target.set(target.get_field_index(vector_index.COLUMN), stored.field(vector_index.COLUMN))
@@ -228,45 +178,3 @@ class ChunkTable:
     def _select(self, condition: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
         query = self._table.search().where(condition).select(list(columns)).limit(tables.ALL)
         return cast(list[dict[str, Any]], query.to_arrow().to_pylist())
-
-
-def chunk_from_row(row: Mapping[str, Any]) -> Chunk:
-    """The record of a table row; columns that were not selected are empty."""
-    return Chunk(
-        chunk_id=row["chunk_id"],
-        doc_id=row["doc_id"],
-        revision=row["revision"],
-        ordinal=row["ordinal"],
-        text=row["text"],
-        title=row["title"],
-        uri=row["uri"],
-        source=row["source"],
-        media_type=row["media_type"],
-        heading=tuple(row["heading"]),
-        start=row["start"],
-        end=row["end"],
-        tokens=row["tokens"],
-        text_hash=row.get("text_hash", ""),
-        embedded_text=row.get("embedded_text", ""),
-        metadata=shown(row["metadata"]),
-        page=row["page"],
-        duplicate_of=row["duplicate_of"],
-    )
-
-
-def to_arrow(chunks: Sequence[Chunk], vectors: Mapping[str, Vectors], target: pa.Schema) -> pa.Table:
-    """Rows of a chunk table, embedded now."""
-    now = datetime.now(UTC)
-    columns: dict[str, Any] = {
-        name: [getattr(chunk, name) for chunk in chunks]
-        for name in target.names
-        if name not in ("heading", "metadata", FACETS, "embedded_at", "vector")
-    }
-    columns["heading"] = [list(chunk.heading) for chunk in chunks]
-    columns[FACETS] = [facets(chunk.metadata) for chunk in chunks]
-    beside = [()] * len(chunks) if FACETS in target.names else columns[FACETS]
-    columns["metadata"] = [stored(chunk.metadata, found) for chunk, found in zip(chunks, beside, strict=True)]
-    columns["embedded_at"] = [now] * len(chunks)
-    numbers = target.field(vector_index.COLUMN).type.value_type.to_pandas_dtype()
-    columns["vector"] = [vectors[chunk.text_hash].astype(numbers) for chunk in chunks]
-    return pa.table({name: pa.array(columns[name], type=target.field(name).type) for name in target.names}, schema=target)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from index import vector_index
-from index.chunks import FULL_TEXT_COLUMN
+from index.chunk_rows import FULL_TEXT_COLUMN
 from index.embedder import Vectors
 from index.footprint import Footprint, footprint
 from index.releases import Release

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.kept_rows import KeptRows
 from index.passages import kept_passages
 from index.stored_vectors import kept_vectors

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from index.chunks import SHOWN, Chunk, chunk_from_row
+from index.chunk_rows import Chunk, chunks_from, columns_of_chunks
 from index.filters import Term, condition
 
 Place = tuple[str, int]  # a document and the number of a passage in it
@@ -37,7 +37,7 @@ def _read(dataset: Any, wanted: set[Place], always: tuple[Term, ...], hidden: li
     rows = [row for doc_id, ordinal, row in pairs if (doc_id, ordinal) in wanted]
     if not rows:
         return {}
-    chunks = [chunk_from_row(row) for row in dataset._take_rows(rows, columns=list(SHOWN)).to_pylist()]  # noqa: SLF001 - as `View.chunks`
+    chunks = chunks_from(dataset._take_rows(rows, columns=columns_of_chunks(dataset.schema.names)))  # noqa: SLF001 - as `View.chunks`
     return {(chunk.doc_id, chunk.ordinal): chunk for chunk in chunks}
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import pyarrow as pa
-
-from index.chunks import SHOWN, Chunk, chunk_from_row
+from index.chunk_rows import Chunk, chunks_from, columns_of_chunks
 from index.kept_rows import Files, KeptRows, Rows
 
 # What a passage takes in memory: for each character of its text and of its metadata (as Python shows it; it is objects), and beside.
@@ -18,11 +16,7 @@ def kept_passages(most_bytes: int) -> KeptRows[Chunk]:
 
 def stored_passages(dataset: Any, files: Files, kept: KeptRows[Chunk]) -> Rows[Chunk]:
     """What is shown of the rows of a Lance dataset that stays on one version."""
-    return Rows(dataset, files, kept, SHOWN, _chunks)
-
-
-def _chunks(table: pa.Table) -> list[Chunk]:
-    return [chunk_from_row(row) for row in table.to_pylist()]
+    return Rows(dataset, files, kept, columns_of_chunks(dataset.schema.names), chunks_from)
 
 
 def _bytes(chunk: Chunk) -> int:

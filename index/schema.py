@@ -35,6 +35,7 @@ def chunks(dimensions: int, vector_bits: int) -> pa.Schema:
             _required("embedded_text", pa.string()),
             pa.field("metadata", pa.json_(pa.utf8())),
             pa.field("facets", pa.list_(pa.string())),
+            _required("beside_text", pa.string()),
             _required("embedded_at", TIME),
             _required("vector", pa.list_(NUMBERS[vector_bits], dimensions)),
         ]

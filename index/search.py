@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from lance.query import MatchQuery
 
 from index import vector_index
-from index.chunks import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row
+from index.chunk_rows import FACETS, FULL_TEXT_COLUMN, SHOWN, Chunk, chunk_from_row
 from index.contents import Contents
 from index.embedder import Vectors
 from index.filters import Term

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder
 from index.errors import GroundworkError, Unavailable
 from index.reader import Views

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Tokenizer
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Write
 from index.embedder import Embedder
 from tasks.outline import Section, outline

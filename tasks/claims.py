@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sentencex
 from rapidfuzz import fuzz, process
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.answer import Citation, cite
 from tasks.context import Source
 from tasks.extract import sentences

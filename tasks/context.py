@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from rapidfuzz import fuzz
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.retrieve import Hit
 
 CONTEXT_TOKENS = 3_000

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Entry, State, Write, content_hash
 from tasks.aliases import Folding
 from tasks.parse import Parsed

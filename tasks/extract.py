@@ -10,7 +10,7 @@ import numpy as np
 import sentencex
 from cachetools import LRUCache
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder, Vectors
 from tasks.answer import Draft, Part, Say, cite
 from tasks.guards import plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.errors import BadRequest, Misconfigured, NotFound
 from index.golden import GoldenQuestion, Passage, question_of
 from index.golden_sets import GoldenSet, GoldenSets, summary

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Entry, Write
 
 

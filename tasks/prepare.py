@@ -7,7 +7,8 @@ from time import perf_counter
 
 from index import spans
 from index.arrivals import Arrival, Kind
-from index.chunks import Chunk, ChunkTable, generation_name
+from index.chunk_rows import Chunk
+from index.chunks import ChunkTable, generation_name
 from index.documents import Entry, Write
 from index.embedder import Embedder, Vectors
 from index.errors import Rejected

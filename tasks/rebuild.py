@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from index.chunks import Chunk, ChunkTable
+from index.chunk_rows import Chunk
+from index.chunks import ChunkTable
 from index.documents import Draft, Entry, Write
 from index.embedder import Vectors
 from index.errors import BatchFailed

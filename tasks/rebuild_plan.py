@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Draft, Entry, Write
 from index.embedder import Embedder
 from index.recipe import Recipe

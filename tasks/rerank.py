@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.errors import Misconfigured
 
 CANDIDATES = 50

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from index import filters
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Embedder, Vectors
 from index.errors import BadRequest, Conflict, Unavailable
 from index.neighbours import Neighbours

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Vectors
 from index.errors import BatchStopped
 from index.overrides import overridden

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.embedder import Places, Vectors
 from tasks.validate import Contract, Failure
 

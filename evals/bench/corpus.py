@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -14,13 +14,12 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from index import schema, tables
-from index.chunks import FACETS, Chunk, table_name
+from index.chunk_rows import Chunk, to_arrow
+from index.chunks import table_name
 from index.documents import Draft, Entry, content_hash
 from index.embedder import Places, Vectors, bundled_path
-from index.facets import facets
 from index.releases import Release
 from index.store import Store
-from index.vector_index import COLUMN
 from tasks.chunk import Chunker
 from tasks.dedupe import fingerprint
 from tasks.plan import ChunkChanges
@@ -183,31 +182,17 @@ def pour(store: Store, publisher: Publisher, slices: Iterable[tuple[Sequence[str
 
 
 def _rows(first: int, passages: Sequence[str], vectors: Vectors, target: pa.Schema) -> pa.Table:
-    count = len(passages)
-    numbers = range(first, first + count)
-    digests = [hashlib.sha256(f"{number} {text}".encode()).hexdigest() for number, text in zip(numbers, passages, strict=True)]
-    columns: dict[str, Any] = {
-        "chunk_id": [digest[:32] for digest in digests],
-        "doc_id": [f"filled-{number}" for number in numbers],
-        "revision": np.arange(first, first + count) + FIRST_REVISION,
-        "ordinal": [0] * count,
-        "text": passages,
-        "source": [f"source-{number % 20}" for number in numbers],
-        "media_type": [("text/plain", "text/markdown")[number % 2] for number in numbers],
-        "heading": [[]] * count,
-        "start": [0] * count,
-        "end": [len(text) for text in passages],
-        "tokens": [len(text.split()) for text in passages],
-        "text_hash": [digest[32:] for digest in digests],
-        "embedded_text": passages,
-        "metadata": [f'{{"thousandth": {number % 1000}}}' for number in numbers],
-        FACETS: [facets({"thousandth": number % 1000}) for number in numbers],
-        "embedded_at": [datetime.now(UTC)] * count,
-    }
-    arrays = [pa.array(columns.get(field.name, [None] * count), type=field.type) for field in target if field.name != COLUMN]
-    kept = target.field(COLUMN).type.value_type
-    flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel().astype(kept.to_pandas_dtype())), vectors.shape[1])
-    return pa.Table.from_arrays([*arrays, flat], schema=target)
+    chunks = [
+        replace(
+            _chunk(number, text),
+            title=None,
+            source=f"source-{number % 20}",
+            media_type=("text/plain", "text/markdown")[number % 2],
+            metadata={"thousandth": number % 1000},
+        )
+        for number, text in enumerate(passages, first)
+    ]
+    return to_arrow(chunks, {chunk.text_hash: vector for chunk, vector in zip(chunks, vectors, strict=True)}, target)
 
 
 def _chunk(number: int, text: str) -> Chunk:

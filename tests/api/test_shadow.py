@@ -3,7 +3,7 @@
 import pytest
 
 from api.shadow import compared
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.retrieve import Hit
 
 

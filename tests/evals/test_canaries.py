@@ -9,7 +9,7 @@ import pytest
 
 from evals.canaries import Corpus, as_golden, holds, make
 from index.canaries import Canary
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OTTER = (

@@ -8,7 +8,7 @@ import pytest
 
 from evals.canary_runs import Questions, ask, mean_rank, refresh, run
 from index.canaries import Canary, CanaryRun
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Draft
 from tests.bench import Bench
 from tests.fakes import HashingEmbedder

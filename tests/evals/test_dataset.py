@@ -1,7 +1,7 @@
 import pytest
 
 from evals import dataset
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.errors import BadRequest, Misconfigured, NotFound
 from index.golden import GoldenQuestion, Passage
 from tasks import golden

@@ -10,7 +10,8 @@ import pytest
 from lancedb.db import DBConnection
 
 from index import tables
-from index.chunks import Chunk, ChunkTable, generation_name, table_name
+from index.chunk_rows import Chunk
+from index.chunks import ChunkTable, generation_name, table_name
 from index.embedder import Vectors
 from index.vectors import FULL_PRECISION, HALF_PRECISION
 from tests.fakes import HashingEmbedder

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lancedb.db import DBConnection
 
 from index import filters, tables
-from index.chunks import Chunk, ChunkTable, table_name
+from index.chunk_rows import Chunk
+from index.chunks import ChunkTable, table_name
 from index.errors import BadRequest
 from index.metadata import fields
 

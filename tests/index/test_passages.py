@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Draft
 from index.errors import Unavailable
 from index.kept import Kept

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Draft
 from index.errors import Conflict, NotFound, Unavailable
 from index.reader import OPEN_VIEWS

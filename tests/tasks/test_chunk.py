@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Draft, Write
 from index.embedder import bundled_path
 from tasks.chunk import SPECIAL_TOKENS, Chunker, Ruler

@@ -4,7 +4,7 @@ from time import process_time
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.chat import MOST_CHARACTERS
 from tasks.claims import MOST_MARKS, Claim, Claims, evidence
 from tasks.context import Source

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.context import fitting, sources
 from tasks.retrieve import Hit
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.extract import ExtractiveGenerator, sentences
 from tasks.retrieve import Hit
 from tests.fakes import HashingEmbedder

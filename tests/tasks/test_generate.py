@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.answer import Draft, GeneratorFailed, Part
 from tasks.chat import Endpoint
 from tasks.claims import support

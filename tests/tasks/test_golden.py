@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.errors import BadRequest, NotFound
 from index.golden import GoldenQuestion, Passage
 from index.store import open_store

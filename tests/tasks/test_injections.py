@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from tasks.answer import Answer, Generator, tell
 from tasks.chat import Endpoint
 from tasks.extract import ExtractiveGenerator

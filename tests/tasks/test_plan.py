@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.documents import Draft, Entry, Write
 from tasks.plan import chunk_changes, deletions, halves, newest_writes, texts_to_embed
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from great_expectations.data_context.data_context.context_factory import project_manager
 
-from index.chunks import Chunk
+from index.chunk_rows import Chunk
 from index.errors import BatchStopped, Misconfigured
 from tasks.validate import Contract, Failure, Thresholds, garbage_ratio, text_ratio, thresholds
 from tests.fakes import HashingEmbedder
