@@ -20,6 +20,7 @@ from index.reader import Reader
 from index.serving import Serving, serving
 from index.settings import Settings
 from index.store import Store
+from index.vectors_ahead import VectorsAhead
 from tasks.answer import Generator
 from tasks.chat import Endpoint
 from tasks.extract import ExtractiveGenerator
@@ -63,6 +64,7 @@ class Platform:
         self.shadow = Shadow(self.store.log, self.reader, self.models)
         self.replies = Replies(self.serving.cache_mib)
         self.also_look(self.replies.forget_closed)
+        self.also_look(VectorsAhead(lambda: self.reader.live))
         self.traffic = Traffic(self.store.queries, settings.query_log)
         named = self.serving.reranker
         self.reranker = RerankerInBackground((lambda: CrossEncoderReranker(named)) if named else None)

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from lancedb.db import DBConnection
 
 from index import tables
-from index.chunks import FULL_TEXT_COLUMN, table_name
+from index.chunk_rows import FULL_TEXT_COLUMN
+from index.chunks import table_name
 from index.kept import Kept
 from index.ledger import Ledger
 from index.release_log import ReleaseLog
@@ -79,6 +80,11 @@ class Reader:
     def newest(self) -> int:
         """The newest release that is taken in: what it says holds for each view from now on."""
         return self._newest
+
+    @property
+    def live(self) -> View | None:
+        """What is served; None before there is a release."""
+        return self.view() if self._live else None
 
     def follow(self) -> bool:
         """Takes in what happened since the last call; True when there was something new.

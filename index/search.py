@@ -15,14 +15,14 @@ from index.contents import Contents
 from index.embedder import Vectors
 from index.filters import Term
 from index.kept import Kept
-from index.kept_rows import files_of
+from index.kept_rows import ROW, files_of
 from index.neighbours import Neighbours, neighbours
 from index.passages import stored_passages
 from index.policy import SearchSettings, untuned
 from index.releases import Release
 from index.shares import Shares
 from index.stored_vectors import StoredVectors
-from index.text_search import ROW, SCORE, best
+from index.text_search import SCORE, best
 from index.vector_index import VectorIndex
 
 DISTANCE = "_distance"
@@ -73,7 +73,7 @@ class View(Contents):
         super().__init__(release, dataset, words)
         files, kept = files_of(dataset), kept or Kept.nothing()
         self._passages = stored_passages(dataset, files, kept.passages)
-        self._vectors = StoredVectors(dataset, files, kept.vectors)
+        self.vectors = StoredVectors(dataset, files, kept.vectors)
         self._shares = shares or Shares()
         self.hidden = list(hidden)
         self.has_facets = FACETS in dataset.schema.names
@@ -116,7 +116,7 @@ class View(Contents):
         """What the bits of the index find is compared again by the vectors themselves: Lance could, but keeps none in memory."""
         found = self._nearest(vector, limit * settings.refine_for(limit), condition, nprobes=settings.nprobes)
         rows = found[ROW].to_pylist()
-        scored = map(Candidate, rows, self._vectors.scores(vector, rows).tolist())
+        scored = map(Candidate, rows, self.vectors.scores(vector, rows).tolist())
         return sorted(scored, key=lambda candidate: (-candidate.score, candidate.row))[:limit]
 
     def _nearest(self, vector: Vectors, count: int, condition: str | None, **how: Any) -> pa.Table:

@@ -1,6 +1,6 @@
 """The vectors of rows, which searches compare with questions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class StoredVectors:
     def __init__(self, dataset: Any, files: Files, kept: KeptRows[bytes]) -> None:
         self._numbers = dataset.schema.field(vector_index.COLUMN).type.value_type.to_pandas_dtype()
         self._rows = Rows(dataset, files, kept, [vector_index.COLUMN], _as_bytes)
+        self.files, self._kept = files, kept
+        self._each = BESIDE + vector_index.stored_bytes(dataset.schema.field(vector_index.COLUMN))
 
     def scores(self, vector: Vectors, rows: Sequence[int]) -> Vectors:
         """The cosine of each row's vector to `vector`, shape (dimensions,), in the same order: shape (rows,)."""
@@ -37,6 +39,14 @@ class StoredVectors:
         # Not a product of matrices: that of equal rows differs in the last bit, and ties go by the rows.
         found: Vectors = (stored * rounded).sum(axis=1)
         return found
+
+    def fit(self, count: int) -> bool:
+        """Whether so many of them fit into memory."""
+        return self._kept.has_room_for(count, self._each)
+
+    def take_in(self, fragment: int) -> Iterator[None]:
+        """Takes those of a fragment into memory, a slice at each step."""
+        return self._rows.take_in(fragment)
 
 
 def _as_bytes(table: pa.Table) -> list[bytes]:

@@ -7,9 +7,9 @@ import pyarrow as pa
 from lancedb.db import DBConnection
 
 from index import tables
+from index.kept_rows import ROW
 
 SCORE = "_score"
-ROW = "_rowid"
 # How many more are looked for first where passages of the same score lie on both sides of the limit, and how many at most: a word that
 # stands in half of ten million passages shall not make a search read all of them.
 DEEPER = 8
