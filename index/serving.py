@@ -59,4 +59,6 @@ def serving(file: Path | None) -> Serving:
     found = overridden(Serving, file, "GROUNDWORK_SERVING")
     if found.unsupported not in UNSUPPORTED:
         raise Misconfigured(f"GROUNDWORK_SERVING: unsupported = {found.unsupported!r} is not one of {', '.join(UNSUPPORTED)}")
+    if not found.workers:
+        raise Misconfigured("GROUNDWORK_SERVING: workers = 0 serves nobody: set 1 or more")
     return found

@@ -19,3 +19,9 @@ def test_a_wrong_value_is_refused_by_name(tmp_path: Path):
     (tmp_path / "serving.toml").write_text('answer_seconds = "long"\n')
     with pytest.raises(Misconfigured, match="GROUNDWORK_SERVING: answer_seconds = 'long' is not a number of 0 or more"):
         serving(tmp_path / "serving.toml")
+
+
+def test_no_worker_at_all_is_refused(tmp_path: Path):
+    (tmp_path / "serving.toml").write_text("workers = 0\n")
+    with pytest.raises(Misconfigured, match="GROUNDWORK_SERVING: workers = 0 serves nobody"):
+        serving(tmp_path / "serving.toml")
