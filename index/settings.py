@@ -75,8 +75,8 @@ class Settings(BaseSettings):
     @field_validator("embedder_url", "llm_url", "judge_url", "webhook_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
-        if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
-            raise PydanticCustomError("web_address", "it should be a URL that begins with http:// or https://")
+        if url is not None and not _is_on_the_web(url):
+            raise PydanticCustomError("web_address", "it should be a URL that begins with http:// or https://, with a host and no odd port")
         return url
 
     @property
@@ -135,3 +135,11 @@ class Settings(BaseSettings):
     def first_start_file(self) -> Path:
         """Present from the first start until the sample is indexed."""
         return self.home / "first-start"
+
+
+def _is_on_the_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # it quotes the address, which may hold a password
+        return False
