@@ -15,6 +15,7 @@ from index.errors import Conflict, NotFound
 Role = Literal["reader", "writer", "admin"]
 ROLES: tuple[Role, ...] = ("reader", "writer", "admin")
 PREFIX = "gw_"
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Keys:
             return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
     def rotate(self, identifier: str, grace: timedelta, expires_at: datetime | None = None) -> tuple[Key, str]:
-        """The key with a new secret; the one before is good for `grace`, unless it has expired, the one before that no more. The id stays.
+        """The key with a new secret; the one before is good for `grace` or until it expires, the one before that no more. The id stays.
 
         Raises `Conflict` where the key has expired and no later expiry is given.
         """
@@ -108,7 +109,7 @@ class Keys:
                 digest=_digest(secret),
                 rotated_at=now,
                 old_digest=before.digest if kept else None,
-                old_until=now + grace if kept else None,
+                old_until=min(now + grace, before.expires_at or _NEVER) if kept else None,
                 expires_at=expires_at or before.expires_at,
             )
             return keys | {identifier: after}

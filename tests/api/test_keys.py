@@ -229,6 +229,14 @@ def test_an_expired_secret_has_no_time_of_grace(api):
     assert api.get("/v1/releases", secret).status == 401
 
 
+def test_the_time_of_grace_of_a_secret_ends_with_its_own_expiry(api):
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5)
+    made, secret = api.keys.create("reader", expires_at=soon)
+    rotated, _ = api.keys.rotate(made.id, timedelta(hours=1), datetime(2999, 1, 1, tzinfo=UTC))
+    assert rotated.old_until == soon
+    assert api.get("/v1/releases", secret).status == 200
+
+
 def test_an_expired_key_is_not_rotated_into_one_that_has_expired(api):
     made, _ = api.keys.create("reader", expires_at=datetime(2026, 1, 2, tzinfo=UTC))
     refused = api.post(f"/v1/keys/{made.id}/rotate")
