@@ -8,7 +8,7 @@ CANNOT_START = 2
 
 
 def main() -> int:
-    """The exit code: 0 stopped because asked, 1 a part kept dying, 2 nothing was started."""
+    """The exit code: 0 stopped because asked, 1 a part kept dying or can't run with these settings, 2 nothing was started."""
     parser = argparse.ArgumentParser(prog="python -m deployments.local", description=__doc__)
     parser.add_argument("--with-parent", action="store_true", help="stop when the process that started this one ends")
     with_parent: bool = parser.parse_args().with_parent

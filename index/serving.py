@@ -23,7 +23,7 @@ class Serving:
         other_requests: requests of any other kind that may be open at once.
         batch_questions: whether questions that come at the same time are embedded together.
         cache_mib: memory for replies to repeated searches, and a measure of that for what searches find; 0 remembers nothing.
-        workers: processes that share the port, each with a model of its own; several can be replaced without a failed request.
+        workers: processes that share the port, each with a model of its own; they can be replaced without a failed request.
         requests_per_minute: of one key, unless the key has a limit of its own; 0 is no limit.
         mcp_hosts: names, with the port unless it is the usual one, under which clients reach `/mcp`, beside those of this machine.
         llm_price_input: what a million tokens cost that the language model reads.
