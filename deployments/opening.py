@@ -21,11 +21,11 @@ _ANSWER_S = 30.0
 
 async def announce(settings: Settings, supervisor: Supervisor, screen: Screen) -> None:
     """Follows a start until people can use the platform, then shows them how."""
-    await _follow(parts.api_url(settings), screen)
+    await _follow(settings.own_url, screen)
     # Searching works without Prefect, so a part that waits for somebody else's server does not keep this back for ever.
     with suppress(TimeoutError):
         await asyncio.wait_for(supervisor.all_up(), _STRAGGLERS_S)
-    key_file, api = parts.shown(settings.admin_key_file), parts.api_url(settings)
+    key_file, api = parts.shown(settings.admin_key_file), settings.own_url
     screen.ready(Addresses(api, settings.prefect_ui, key_file, parts.shown(parts.logs(settings))), supervisor.waiting_for())
     answer = await _ask(api, _key(settings.admin_key_file)) if settings.sample else None
     if answer is None:

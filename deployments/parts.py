@@ -32,7 +32,7 @@ class Part:
 
 def parts(settings: Settings) -> tuple[Part, ...]:
     """The parts in the order of their start. Somebody waits for the API and the ingester; the rest gives way to them."""
-    api = Part("api", "HTTP API", api_url(settings), _python("api.serve"), Answers(f"{api_url(settings)}/health/live"))
+    api = Part("api", "HTTP API", settings.own_url, _python("api.serve"), Answers(f"{settings.own_url}/health/live"))
     ingester = Part("ingester", "takes documents into the index", _log(settings, "ingester"), _python("flows.ingester"), _ready(settings))
     flows = Part("flows", "scheduled flows", _log(settings, "flows"), _python("flows.serve"), _served(settings), nice=5)
     return (api, *_prefect(settings), ingester, flows)
@@ -70,12 +70,6 @@ def _log(settings: Settings, name: str) -> str:
 def shown(path: Path) -> str:
     """A path as people on this machine would type it."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def api_url(settings: Settings) -> str:
-    """Where this machine's API is reached from this machine, whatever the command line is told to use."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - a comparison, nothing is bound
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:

@@ -104,8 +104,13 @@ class Settings(BaseSettings):
     @property
     def api_url(self) -> str:
         """Where clients on this machine reach the HTTP API."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - a comparison, nothing is bound
-        return self.url or f"http://{host}:{self.port}"
+        return self.url or self.own_url
+
+    @property
+    def own_url(self) -> str:
+        """Where this machine's API is reached from this machine, whatever clients are told to use."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - a comparison, nothing is bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def traces(self) -> Literal["otlp", "console"] | None:

@@ -53,7 +53,7 @@ def test_models_are_only_downloaded_when_the_user_names_one(settings):
     [("127.0.0.1", "http://127.0.0.1:8000"), ("0.0.0.0", "http://127.0.0.1:8000"), ("::", "http://[::1]:8000")],
 )
 def test_the_api_of_this_machine_is_asked_wherever_it_listens(settings, host, url):
-    assert parts.api_url(settings(host=host, url="https://elsewhere.example")) == url
+    assert settings(host=host, url="https://elsewhere.example").own_url == url
 
 
 def test_the_retention_of_runs_is_set_by_names_that_prefect_knows(settings):

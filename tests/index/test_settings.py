@@ -36,6 +36,7 @@ def test_everything_has_a_default():
         ("GROUNDWORK_HOME", "/srv/groundwork", "home", Path("/srv/groundwork")),
         ("GROUNDWORK_INDEX_URI", "s3://bucket/index", "index", "s3://bucket/index"),
         ("GROUNDWORK_HOST", "0.0.0.0", "api_url", "http://127.0.0.1:8000"),
+        ("GROUNDWORK_HOST", "::", "api_url", "http://[::1]:8000"),
         ("GROUNDWORK_PORT", "9000", "api_url", "http://127.0.0.1:9000"),
         ("GROUNDWORK_PREFECT_PORT", "4201", "prefect_url", "http://127.0.0.1:4201/api"),
         ("PREFECT_API_URL", "https://prefect.example/api/", "prefect_url", "https://prefect.example/api"),
