@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 import sys
 from functools import partial
 
@@ -22,6 +23,7 @@ _log = logging.getLogger("groundwork.api")
 
 def main() -> int:
     """Serves until SIGTERM; the exit code. SIGHUP replaces the processes that answer, without a failed request."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to replace
     settings = Settings()
     logs.set_up(settings.log_format)
     if reason := refusal(settings.host, settings.keys_file, settings.admin_key_file):

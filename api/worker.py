@@ -6,13 +6,14 @@ are several, they count together under it, see `api.counts`.
 """
 
 import os
+import signal
 import socket
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from api import counts
-from api.worker_server import WhenReady, Worker
+from api.worker_server import Life, WhenReady, Worker
 from index import logs, telemetry
 from index.errors import GroundworkError, Misconfigured
 from index.reader import Opened
@@ -35,6 +36,9 @@ def can_search(platform: "Platform") -> bool:
 
 def main(listening: int, ready: int, life: int, number: int, *, when_ready: bool) -> None:
     """Serves until SIGTERM, until it has retired, or until nobody watches over it."""
+    alive = Life(life)
+    # As Ctrl-C does, in order: uvicorn passes on what ended it, once it has stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings()
     if settings.counts.is_dir():  # as the process that started it has made it for several
         counts.share(settings.counts, number)
@@ -47,9 +51,9 @@ def main(listening: int, ready: int, life: int, number: int, *, when_ready: bool
     platform, keys, runs = opened(settings)
     app = served(create_app(platform, keys, runs))
     if when_ready:
-        app = WhenReady(app, lambda: can_search(platform), life)
-    worker = Worker(config(app), platform.serving.answer_seconds, ready, life)
-    with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and passes it on
+        app = WhenReady(app, lambda: can_search(platform))
+    worker = Worker(config(app), platform.serving.answer_seconds, ready, alive)
+    with suppress(KeyboardInterrupt):
         worker.run([socket.socket(fileno=listening)])
     send_last_spans()
 
@@ -57,6 +61,8 @@ def main(listening: int, ready: int, life: int, number: int, *, when_ready: bool
 if __name__ == "__main__":
     try:
         main(*map(int, sys.argv[1:5]), when_ready="--when-ready" in sys.argv)
+    except KeyboardInterrupt:  # before it served
+        sys.exit(1)
     except Misconfigured as error:
         print(error, file=sys.stderr)
         sys.exit(os.EX_CONFIG)

@@ -7,15 +7,29 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count as naturals
 from time import monotonic
 
 REPLACED_WITHIN_S = 200.0
 STOP_WITHIN_S = 5.0
-# One that ends sooner has not come up; so many of those in a row are no accident.
+# One that ends sooner, or never accepts a connection, has failed; so many of those in a row are no accident.
 SHORT_LIFE_S = 10.0
-SHORT_LIVES = 3
+TRIES = 3
 _log = logging.getLogger("groundwork.api")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Worker:
+    """A process, and whether it came to accept connections: known at its end, or once it says so."""
+
+    process: asyncio.subprocess.Process
+    came_up: asyncio.Future[bool]
+
+    def send(self, sent: signal.Signals) -> None:
+        """Where it is still there."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(sent)
 
 
 class Workers:
@@ -31,9 +45,9 @@ class Workers:
         self._listening = listening
         self._command = command
         self._count = count
-        self._places: list[asyncio.subprocess.Process] = []
+        self._places: list[_Worker] = []
+        self._living: set[_Worker] = set()
         self._stop = asyncio.Event()
-        self._code = 0
         self._replacing: asyncio.Task[None] | None = None
         self._life, self._alive = os.pipe()
 
@@ -43,59 +57,64 @@ class Workers:
         for sent in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sent, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self.replace)
-        self._places = [(await self._start())[0] for _ in range(self._count)]
+        self._places = [await self._start() for _ in range(self._count)]
         keepers = [asyncio.create_task(self._keep(place)) for place in range(self._count)]
-        await self._stop.wait()
-        for task in [*keepers, *([self._replacing] if self._replacing else [])]:
+        stopped = asyncio.create_task(self._stop.wait())
+        given_up, _ = await asyncio.wait([stopped, *keepers], return_when=asyncio.FIRST_COMPLETED)
+        for task in [stopped, *keepers, *([self._replacing] if self._replacing else [])]:
             task.cancel()
-        await self._end(self._places)
-        return self._code
+        await self._end()
+        return max((_code(keeper) for keeper in keepers if keeper in given_up), default=0)
 
     def replace(self) -> None:
         """Begins to replace all workers, one after the other, unless that is being done."""
         if self._replacing is None or self._replacing.done():
             self._replacing = asyncio.create_task(self._replace_all())
+        else:
+            _log.warning("workers are being replaced already: nothing more is begun")
 
     async def _replace_all(self) -> None:
         for place in range(self._count):
-            fresh, ready = await self._start("--when-ready")
+            fresh = await self._start("--when-ready")
             came_up = False
             try:
-                came_up = await _says_so(ready, fresh)
+                came_up = await _in_time(fresh.came_up)
             finally:
                 if not came_up:  # nobody has asked it anything
-                    fresh.kill()
+                    fresh.send(signal.SIGKILL)
             if not came_up:
-                _log.error("the new worker %d did not get ready: the old ones stay", fresh.pid)
+                _log.error("the new worker %d did not get ready: the old ones stay", fresh.process.pid)
                 return
             old, self._places[place] = self._places[place], fresh
-            with suppress(ProcessLookupError):
-                old.send_signal(signal.SIGHUP)
-            _log.info("worker %d takes the place of %d", fresh.pid, old.pid)
-            await old.wait()
+            old.send(signal.SIGHUP)
+            _log.info("worker %d takes the place of %d", fresh.process.pid, old.process.pid)
+            await old.process.wait()
         _log.info("all workers are new: %d", self._count)
 
-    async def _keep(self, place: int) -> None:
-        short, first = 0, self._places[place]
-        while short < SHORT_LIVES:
-            process, began = self._places[place], monotonic()
-            code = await process.wait()
-            if self._places[place] is not process:
+    async def _keep(self, place: int) -> int:
+        """Starts another worker where one ends, until that is in vain: the exit code that says why."""
+        failed, has_served = 0, False
+        while True:
+            worker, began = self._places[place], monotonic()
+            code = await worker.process.wait()
+            if self._places[place] is not worker:
                 continue  # it has been replaced
-            if process is first and code == os.EX_CONFIG:
-                self._give_up(code)  # it has said why, and the next would say the same
-                return
-            short = short + 1 if monotonic() - began < SHORT_LIFE_S else 0
-            _log.error("worker %d ended with %d", process.pid, code)
-            self._places[place] = (await self._start())[0]
-        self._give_up(1)
+            came_up = await worker.came_up
+            has_served |= came_up
+            if code == os.EX_CONFIG and not has_served:
+                return code  # it has said why, and the next would say the same
+            failed = 0 if came_up and monotonic() - began >= SHORT_LIFE_S else failed + 1
+            _log.error("worker %d ended with %d", worker.process.pid, code)
+            if failed == TRIES:
+                return 1
+            await asyncio.sleep(failed and 2.0 ** (failed - 2))
+            fresh = await self._start()
+            if self._places[place] is worker:
+                self._places[place] = fresh
+            else:  # meanwhile one took the place that was getting ready for it
+                fresh.send(signal.SIGKILL)
 
-    def _give_up(self, code: int) -> None:
-        self._code = code
-        self._stop.set()
-
-    async def _start(self, *more: str) -> tuple[asyncio.subprocess.Process, int]:
-        """A worker, and where it says that it accepts connections."""
+    async def _start(self, *more: str) -> _Worker:
         ready, says = os.pipe()
         inherited = (self._listening.fileno(), says, self._life)
         number = next(each for each in naturals() if each not in self._numbers)
@@ -103,47 +122,62 @@ class Workers:
         arguments = map(str, (*inherited, number))
         try:
             process = await asyncio.create_subprocess_exec(*self._command, *arguments, *more, pass_fds=inherited)
+        except OSError:
+            os.close(ready)
+            self._numbers.discard(number)
+            raise
         finally:
             os.close(says)
-        watch = asyncio.create_task(self._free(process, number))
+        worker = _Worker(process, _says_so(ready))
+        self._living.add(worker)
+        watch = asyncio.create_task(self._free(worker, number))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
-        if not more:
-            os.close(ready)
-        return process, ready
+        return worker
 
-    async def _free(self, process: asyncio.subprocess.Process, number: int) -> None:
+    async def _free(self, worker: _Worker, number: int) -> None:
         """Gives the number of a process to another, once it has ended."""
-        await process.wait()
+        await worker.process.wait()
+        self._living.discard(worker)
         self._ended(number)
         self._numbers.discard(number)
 
-    async def _end(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
-        for process in processes:
-            with suppress(ProcessLookupError):
-                process.terminate()
-        ended = [asyncio.create_task(process.wait()) for process in processes]
-        await asyncio.wait(ended, timeout=STOP_WITHIN_S)
-        for process in processes:
-            with suppress(ProcessLookupError):
-                process.kill()
+    async def _end(self) -> None:
+        """Ends all, those too that are about to retire."""
+        living = list(self._living)
+        for worker in living:
+            worker.send(signal.SIGTERM)
+        ended = [asyncio.create_task(worker.process.wait()) for worker in living]
+        if ended:
+            await asyncio.wait(ended, timeout=STOP_WITHIN_S)
+        for worker in living:
+            worker.send(signal.SIGKILL)
         await asyncio.gather(*ended)
 
 
-async def _says_so(ready: int, process: asyncio.subprocess.Process) -> bool:
-    """Whether a new worker accepts connections in time. The pipe ends with the process."""
+def _code(keeper: asyncio.Task[int]) -> int:
+    if error := keeper.exception():
+        _log.error("a worker can't be started: %s", error)
+        return 1
+    return keeper.result()
+
+
+def _says_so(ready: int) -> asyncio.Future[bool]:
+    """Whether a worker says that it accepts connections; the pipe ends with it."""
     loop = asyncio.get_running_loop()
     said: asyncio.Future[bool] = loop.create_future()
 
     def read() -> None:
         loop.remove_reader(ready)
         said.set_result(os.read(ready, 1) == b"1")
+        os.close(ready)
 
     loop.add_reader(ready, read)
+    return said
+
+
+async def _in_time(came_up: asyncio.Future[bool]) -> bool:
     try:
-        return await asyncio.wait_for(said, REPLACED_WITHIN_S) and process.returncode is None
+        return await asyncio.wait_for(asyncio.shield(came_up), REPLACED_WITHIN_S)
     except TimeoutError:
-        loop.remove_reader(ready)
         return False
-    finally:
-        os.close(ready)

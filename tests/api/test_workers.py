@@ -16,6 +16,7 @@ import pytest
 from api.app import served
 from api.server import config
 from api.worker_server import RETIRES_WITHIN_S
+from api.workers import TRIES
 
 pytestmark = pytest.mark.thorough
 
@@ -27,9 +28,10 @@ MASTER = """
 import asyncio, os, sys
 from functools import partial
 from pathlib import Path
-from api import counts
+from api import counts, workers
 from api.listening import listening
 from api.workers import Workers
+workers.SHORT_LIFE_S = float(os.environ.get("SHORT_LIFE_S", workers.SHORT_LIFE_S))
 ended = partial(counts.forget_gauges, Path(os.environ.get("COUNTS", "")))
 sys.exit(asyncio.run(Workers(listening("127.0.0.1", int(sys.argv[1])), int(sys.argv[2]), sys.argv[3:], ended).run()))
 """
@@ -123,11 +125,25 @@ def test_workers_are_replaced_under_load_without_a_failed_request(started, numbe
     assert said[200] > 50
 
 
-def test_a_worker_that_dies_is_started_again(two):
-    victim = next(iter(two.workers))
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_worker_that_dies_is_started_again_and_connections_wait_for_it(started, number):
+    running = started(number)
+    victim = next(iter(running.workers))
     os.kill(victim, signal.SIGKILL)
-    until(lambda: len(two.workers) == 2 and victim not in two.workers)
-    until(lambda: is_up(two.url))
+    until(lambda: victim not in running.workers)
+    assert httpx.get(running.url, trust_env=False, timeout=60).status_code == 200
+    until(lambda: len(running.workers) == number)
+
+
+def test_where_a_worker_can_not_be_started_any_more_the_one_that_watches_ends(tmp_path):
+    program = tmp_path / "worker"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {WORKER} "$@"\n')
+    program.chmod(0o755)
+    running = Watched([str(program)], 1)
+    until(lambda: is_up(running.url))
+    program.unlink()
+    os.kill(next(iter(running.workers)), signal.SIGKILL)
+    assert running.master.wait(30) == 1
 
 
 def test_sigterm_ends_all_of_them(two):
@@ -135,6 +151,36 @@ def test_sigterm_ends_all_of_them(two):
     two.master.terminate()
     assert two.master.wait(20) == 0
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_sigterm_ends_a_worker_too_that_is_about_to_retire(started):
+    running = started(1)
+    [before] = running.workers
+    with httpx.Client(trust_env=False) as unused:
+        assert unused.get(running.url).status_code == 200  # the old worker waits for this connection
+        running.master.send_signal(signal.SIGHUP)
+        until(lambda: len(running.workers) == 2)
+        until(lambda: httpx.get(running.url, trust_env=False).text != str(before))
+        running.master.terminate()
+        assert running.master.wait(20) == 0
+    assert not Path(f"/proc/{before}").exists()
+
+
+def test_a_worker_that_has_not_begun_to_serve_ends_with_the_process_that_watches_over_it(tmp_path):
+    program = (
+        f"import sys, time; from api.worker_server import Life; Life(int(sys.argv[3])); open({str(tmp_path / 'up')!r}, 'w'); time.sleep(60)"
+    )
+    running = Watched([sys.executable, "-c", program], 1)
+    until((tmp_path / "up").exists)
+    [worker] = running.workers
+    running.master.kill()
+    running.master.wait()
+    until(lambda: not Path(f"/proc/{worker}").exists())
+
+
+def test_whatever_a_thread_waits_for_a_process_that_shall_leave_does():
+    program = "import time; from api.worker_server import _leave_within; _leave_within(0.2); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=30, check=False).returncode == 1
 
 
 def test_workers_end_with_the_process_that_watches_over_them(two):
@@ -153,16 +199,23 @@ def test_a_worker_that_is_not_ready_yet_ends_with_the_process_that_watches_over_
     until(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
 
 
-def test_workers_that_never_come_up_are_given_up():
-    running = Watched([sys.executable, "-c", "raise SystemExit(3)"])
+def starts_and_ends(with_code: int, starts: Path) -> list[str]:
+    """A worker that never accepts a connection, and leaves a line for each start."""
+    program = f"import time; open({str(starts)!r}, 'a').write('one\\n'); time.sleep(0.2); raise SystemExit({with_code})"
+    return [sys.executable, "-c", program]
+
+
+@pytest.mark.parametrize("short_life_s", ["10", "0"])
+def test_a_worker_that_never_comes_up_is_given_up_however_long_it_takes(tmp_path, short_life_s):
+    running = Watched(starts_and_ends(3, tmp_path / "starts"), 1, SHORT_LIFE_S=short_life_s)
     assert running.master.wait(30) == 1
+    assert len((tmp_path / "starts").read_text().splitlines()) == TRIES
 
 
 def test_a_worker_that_says_that_it_is_misconfigured_is_not_tried_again(tmp_path):
-    program = f"import pathlib, sys; pathlib.Path({str(tmp_path)!r}, sys.argv[4]).touch(); raise SystemExit({os.EX_CONFIG})"
-    running = Watched([sys.executable, "-c", program], 1)
+    running = Watched(starts_and_ends(os.EX_CONFIG, tmp_path / "starts"), 1)
     assert running.master.wait(30) == os.EX_CONFIG
-    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+    assert (tmp_path / "starts").read_text() == "one\n"
 
 
 def test_a_second_start_on_a_port_that_is_taken_leaves_what_runs_there_as_it_is(tmp_path):

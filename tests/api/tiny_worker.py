@@ -15,7 +15,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from api import counts
-from api.worker_server import WhenReady, Worker
+from api.worker_server import Life, WhenReady, Worker
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -54,6 +54,6 @@ if __name__ == "__main__":
         counts.share(Path(folder), number)
         gauge = Gauge("tiny_in_hand", "Now.", multiprocess_mode="livesum")
         METRICS += [Counter("tiny_requests", "All."), Histogram("tiny_seconds", "Times."), gauge]
-    served = WhenReady(cast(Any, app), lambda: "NEVER_READY" not in os.environ, life) if "--when-ready" in sys.argv else app
+    served = WhenReady(cast(Any, app), lambda: "NEVER_READY" not in os.environ) if "--when-ready" in sys.argv else app
     config = uvicorn.Config(cast(Any, served), log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    Worker(config, 30, ready, life).run([socket.socket(fileno=listening)])
+    Worker(config, 30, ready, Life(life)).run([socket.socket(fileno=listening)])
