@@ -13,6 +13,8 @@ from time import monotonic
 
 REPLACED_WITHIN_S = 200.0
 STOP_WITHIN_S = 5.0
+# What one said before it ended; somebody else may hold its pipe open.
+HEARD_WITHIN_S = 1.0
 # One that ends sooner, or never accepts a connection, has failed; so many of those in a row are no accident.
 SHORT_LIFE_S = 10.0
 TRIES = 3
@@ -68,6 +70,8 @@ class Workers:
 
     def replace(self) -> None:
         """Begins to replace all workers, one after the other, unless that is being done."""
+        if not self._places:
+            return  # the first ones are new
         if self._replacing is None or self._replacing.done():
             self._replacing = asyncio.create_task(self._replace_all())
         else:
@@ -75,10 +79,14 @@ class Workers:
 
     async def _replace_all(self) -> None:
         for place in range(self._count):
-            fresh = await self._start("--when-ready")
+            try:
+                fresh = await self._start("--when-ready")
+            except OSError as error:
+                _log.error("no new worker can be started: the old ones stay: %s", error)
+                return
             came_up = False
             try:
-                came_up = await _in_time(fresh.came_up)
+                came_up = await _in_time(fresh.came_up, REPLACED_WITHIN_S)
             finally:
                 if not came_up:  # nobody has asked it anything
                     fresh.send(signal.SIGKILL)
@@ -99,7 +107,7 @@ class Workers:
             code = await worker.process.wait()
             if self._places[place] is not worker:
                 continue  # it has been replaced
-            came_up = await worker.came_up
+            came_up = await _in_time(worker.came_up, HEARD_WITHIN_S)
             has_served |= came_up
             if code == os.EX_CONFIG and not has_served:
                 return code  # it has said why, and the next would say the same
@@ -176,8 +184,8 @@ def _says_so(ready: int) -> asyncio.Future[bool]:
     return said
 
 
-async def _in_time(came_up: asyncio.Future[bool]) -> bool:
+async def _in_time(came_up: asyncio.Future[bool], seconds: float) -> bool:
     try:
-        return await asyncio.wait_for(asyncio.shield(came_up), REPLACED_WITHIN_S)
+        return await asyncio.wait_for(asyncio.shield(came_up), seconds)
     except TimeoutError:
         return False
