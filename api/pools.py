@@ -23,8 +23,10 @@ PATHS = {
 OTHER_THREADS = 16
 HEALTH_THREADS = 2
 HEALTH_REQUESTS = 64
-# Requests that the estimate of their time looks back on.
+# Requests that the estimate of their time looks back on, and those that tell how many are refused.
 LOOKS_BACK = 50
+# Of those that find no place free. A standing queue serves nobody sooner: then half of it makes those who are served wait half as long.
+MOST_REFUSED = 2 / 3
 _POOL: ContextVar["Pool | None"] = ContextVar("pool", default=None)
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +43,8 @@ class Busy(Exception):
 class Pool:
     """One kind of request. Belongs to one event loop.
 
-    `slots` requests are worked on at once, by `threads`; `queue` more may wait. They get their turn in the order in which they came.
+    `slots` requests are worked on at once, by `threads`; `queue` more may wait, and half as many while more than two of three are refused.
+    They get their turn in the order in which they came.
     """
 
     def __init__(self, name: str, slots: int, queue: int, most_s: float, threads: int | None = None) -> None:
@@ -53,6 +56,7 @@ class Pool:
         self.busy = 0
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._mean_s = 0.0
+        self._refused = 0.0
 
     @property
     def is_full(self) -> bool:
@@ -73,8 +77,10 @@ class Pool:
     def check(self, deadline: float) -> None:
         """Raises `Busy` when there is no place, or no hope that one comes up before the deadline. Takes microseconds."""
         if not self.is_full:
+            self._refused = 0.0
             return
-        if self.waiting >= self.queue:
+        if self.waiting >= self._room:
+            self._count(refused=True)
             raise Busy(f"too many requests: {self.busy} are worked on and {self.waiting} wait; try again later", self._retry_after_s())
         if monotonic() + self.wait_s > deadline:
             raise Busy(f"{self.waiting} requests wait: there is no time for this one before its deadline", self._retry_after_s())
@@ -89,6 +95,7 @@ class Pool:
         if not self.is_full:
             self.busy += 1
             return monotonic()
+        self._count(refused=False)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[turn] = None
         if left is not None:
@@ -109,6 +116,13 @@ class Pool:
         took = monotonic() - entered
         self._mean_s += (took - self._mean_s) / LOOKS_BACK if self._mean_s else took
         self._next()
+
+    @property
+    def _room(self) -> int:
+        return self.queue // 2 if self._refused > MOST_REFUSED else self.queue
+
+    def _count(self, *, refused: bool) -> None:
+        self._refused += (refused - self._refused) / LOOKS_BACK
 
     def _next(self) -> None:
         while self._waiting:
@@ -160,7 +174,7 @@ def work_in(pool: Pool) -> None:
 def pools(serving: Serving, cores: int, *, model_here: bool = True) -> Pools:
     """Those of a process. Searches that wait for a model at a service leave the cores to others."""
     # Questions are embedded ahead of their searches: more threads than cores would only take turns with them.
-    searches = max(3, cores + 1) if model_here and serving.batch_questions else max(4, 2 * cores)
+    searches = max(2, cores) if model_here and serving.batch_questions else max(4, 2 * cores)
     return Pools(
         [
             Pool("search", serving.search_threads or searches, serving.search_queue, serving.search_seconds),

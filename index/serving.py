@@ -16,8 +16,8 @@ class Serving:
     Attributes:
         search_seconds: that a search may take, waiting included, when its caller names no shorter time.
         answer_seconds: that an answer may take, waiting and the language model included.
-        search_threads: searches that are worked on at once; 0 is one more than cores, 3 at least; else twice the cores (docs/serving.md).
-        search_queue: searches that may wait for their turn; what comes when so many wait is refused.
+        search_threads: searches that are worked on at once; 0 is as many as cores, 2 at least; else twice the cores (docs/serving.md).
+        search_queue: searches that may wait for their turn; what comes then is refused, and while most are, half as many may wait.
         answer_threads: answers that are worked on at once. Most of the time they wait for a language model.
         answer_queue: answers that may wait for their turn.
         other_requests: requests of any other kind that may be open at once.
