@@ -23,6 +23,7 @@ from api.faults import told
 from api.keys import Key
 from api.mcp_tools import INSTRUCTIONS, TOOLS, Tool, schema_of
 from api.platform import Platform
+from api.presence import Shared, while_there
 from api.problems import unexpected
 from index import spans
 from index.errors import GroundworkError, Unavailable
@@ -53,8 +54,10 @@ async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True, max_request_body_size=MAX_BODY)
+    sent = Shared(receive)
     async with manager.run():
-        await manager.handle_request(scope, receive, send)  # type: ignore[arg-type]  # the same ASGI in the words of another library
+        # The same ASGI in the words of another library.
+        await while_there(sent.rest, manager.handle_request(scope, sent.body, send))  # type: ignore[arg-type]
 
 
 def _check_address(request: Request[Any, Any, Any], hosts: tuple[str, ...]) -> None:

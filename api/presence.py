@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from litestar.exceptions import HTTPException
-from litestar.types import Receive
+from litestar.types import HTTPReceiveMessage, Receive
 
 T = TypeVar("T")
 
@@ -14,6 +14,28 @@ class Gone(HTTPException):
     """The client has closed its connection: nobody reads this."""
 
     status_code = 408
+
+
+class Shared:
+    """What a client sends, for two: one who reads the body, and one who notices when the client goes."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_read = asyncio.Event()
+
+    async def body(self) -> HTTPReceiveMessage:
+        """The next message of the body; there is none after its end."""
+        if self._is_read.is_set():
+            await asyncio.Future()
+        message = cast(HTTPReceiveMessage, await self._receive())
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self._is_read.set()
+        return message
+
+    async def rest(self) -> HTTPReceiveMessage:
+        """The next message after the body, once that was read."""
+        await self._is_read.wait()
+        return cast(HTTPReceiveMessage, await self._receive())
 
 
 async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -17,7 +17,8 @@ from tests.api.running import RunningApi
 from tests.scripted_chat import ScriptedChat, chunk, says
 
 FACTS = ("The Faxe brewery stands in southern Zealand.", "It was founded in 1901 by a widow.")
-ASKED = {"question": "In southern Zealand stands the Faxe brewery?", "stream": True}
+QUESTION = "In southern Zealand stands the Faxe brewery?"
+ASKED = {"question": QUESTION, "stream": True}
 FIRST = f'{FACTS[0]} [1: "{FACTS[0]}"] '
 
 
@@ -196,8 +197,9 @@ def test_a_silent_model_is_left_too(told, chat):
 @pytest.mark.parametrize(
     ("path", "asked"),
     [
-        ("/v1/answers", {"question": ASKED["question"]}),
-        ("/v1/chat/completions", {"model": "groundwork", "messages": [{"role": "user", "content": ASKED["question"]}]}),
+        ("/v1/answers", {"question": QUESTION}),
+        ("/v1/chat/completions", {"model": "groundwork", "messages": [{"role": "user", "content": QUESTION}]}),
+        ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ask", "arguments": {"question": QUESTION}}}),
     ],
 )
 def test_who_goes_away_before_a_whole_answer_stops_the_language_model_too(told, chat, path, asked):
@@ -205,7 +207,8 @@ def test_who_goes_away_before_a_whole_answer_stops_the_language_model_too(told, 
     before = len(chat.asked)
     chat.script = lambda _: (step for _ in range(200) for step in (b": nothing yet\n\n", 0.02))
     body = json.dumps(asked).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {told.admin}\r\nContent-Type: application/json\r\n"
+    kinds = "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {told.admin}\r\n{kinds}"
     with socket.create_connection(("127.0.0.1", told.port), timeout=10) as connection:
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         RunningApi.until(lambda: len(chat.asked) > before)
