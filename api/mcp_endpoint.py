@@ -15,7 +15,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException, MethodNotAllowedException, PermissionDeniedException
 from litestar.handlers import asgi
-from litestar.types import Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from api import deadlines
 from api.auth import requires
@@ -54,10 +54,16 @@ async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True, max_request_body_size=MAX_BODY)
-    sent = Shared(receive)
+    sent, reply = Shared(receive), list[Message]()
+
+    async def keep(message: Any) -> None:
+        reply.append(message)
+
     async with manager.run():
         # The same ASGI in the words of another library.
-        await while_there(sent.rest, manager.handle_request(scope, sent.body, send))  # type: ignore[arg-type]
+        await while_there(sent.rest, manager.handle_request(scope, sent.body, keep))  # type: ignore[arg-type]
+    for message in reply:  # not before: once a client has its reply it counts as gone
+        await send(message)
 
 
 def _check_address(request: Request[Any, Any, Any], hosts: tuple[str, ...]) -> None:

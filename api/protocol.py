@@ -86,12 +86,18 @@ class PatientProtocol(H11Protocol):
             self._wait_for_head()  # bytes have stopped uvicorn's clock: those of a head, or the rest of a body whose reply was early
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP: said as all that is wrong is said."""
+        """What came is no HTTP: said as all that is wrong is said, and nothing after it."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._say_what_is_wrong(msg)
+        self.transport.close()
+
+    def _say_what_is_wrong(self, msg: str) -> None:
         body = msgspec.json.encode(body_of("", 400, f"{msg.rstrip('.')}: RFC 9112 says what one looks like"))
         headers = [("content-type", "application/problem+json"), ("content-length", str(len(body))), ("connection", "close")]
         for event in (h11.Response(status_code=400, headers=headers, reason=b"Bad Request"), h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event))
-        self.transport.close()
 
     def _should_upgrade(self) -> bool:
         """Never: no route is a WebSocket, and one that has begun would have neither bounds nor a clock."""

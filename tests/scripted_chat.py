@@ -74,7 +74,10 @@ class ScriptedChat:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if not body:  # who asks was told to stop
+                    return
+                asked = json.loads(body)
                 chat.asked.append(asked)
                 chat.keys.append(self.headers["Authorization"])
                 self.close_connection = True

@@ -1,6 +1,7 @@
 """The Model Context Protocol, asked by its official client over a socket."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -161,6 +162,16 @@ def test_there_are_no_sessions_to_listen_to_or_to_end(api):
 def test_what_is_no_message_is_refused(api, body):
     reply = api.post("/mcp", key="", content=body, headers=ACCEPT | {"Content-Type": "application/json"})
     assert 400 <= reply.status < 500
+
+
+def test_who_goes_with_the_reply_gets_one_reply(api, caplog):
+    body = json.dumps(HELLO).encode()
+    told = f"Host: localhost\r\nAuthorization: Bearer {api.admin}\r\nContent-Type: application/json\r\nAccept: {ACCEPT['Accept']}"
+    head = f"POST /mcp HTTP/1.1\r\n{told}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    replies = [api.raw(head + body) for _ in range(20)]
+    assert {reply.count(b"HTTP/1.1 ") for reply in replies} == {1}
+    assert all(reply.startswith(b"HTTP/1.1 200 ") for reply in replies)
+    assert "Traceback" not in caplog.text
 
 
 def test_a_body_that_is_too_large_is_refused(api):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -210,6 +211,26 @@ def test_a_body_that_is_cut_off_leaves_no_trace(api, caplog):
 def test_what_is_no_http_is_refused_and_the_server_goes_on(api, request_, caplog):
     assert api.raw(request_).startswith(b"HTTP/1.1 400 ")
     assert api.get("/health/live").status == 200
+    assert "Traceback" not in caplog.text
+
+
+BROKEN = b" HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n-1\r\n{}"
+
+
+@pytest.mark.parametrize("target", [b"POST /metrics", b"POST /v1/search", b"PUT /v1/documents/broken"])
+def test_a_body_of_broken_chunks_gets_one_reply(api, target, caplog):
+    assert api.raw(target + BROKEN).count(b"HTTP/1.1 ") == 1
+    assert "Traceback" not in caplog.text
+
+
+def test_a_body_that_breaks_after_its_early_reply_ends_the_connection(api, caplog):
+    head, _, chunk = BROKEN.partition(b"-1")
+    with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
+        connection.sendall(b"PUT /v1/documents/broken" + head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+        connection.sendall(b"-1" + chunk)
+        while connection.recv(65536):
+            pass
     assert "Traceback" not in caplog.text
 
 
